@@ -1,0 +1,115 @@
+"""A page as something to take home: a Jupyter notebook with its outputs, and a script."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rnnnotes.site.blocks import Fence, PageSource, Prose
+
+_CALLOUT = re.compile(r'^(?P<indent> *)(?:\?\?\?\+?|!!!|===)[!+]? *\w*(?: inline)?(?: end)? *(?:"(?P<title>[^"]*)")?$')
+NEEDED = (
+    "This notebook is a page of rnnnotes. To run it, install the package in the environment of "
+    "its kernel: `pip install .` in a copy of the project."
+)
+
+
+def notebook(
+    page: PageSource,
+    run: Mapping[str, Any],
+    prose: Callable[[str], str],
+    shown: Callable[[Fence], str],
+) -> dict[str, Any]:
+    """The page as a notebook (nbformat 4.5), the same bytes for the same page.
+
+    Args:
+        prose: puts the computed values into a piece of prose.
+        shown: a fence that is not run, as Markdown.
+    """
+    cells: list[dict[str, Any]] = [_markdown(NEEDED)]
+    outputs = iter(run["outputs"])
+    text: list[str] = []
+    callouts = _Callouts()
+    count = 0
+
+    def flush() -> None:
+        joined = "\n".join(text).strip("\n")
+        if joined.strip():
+            cells.append(_markdown(joined))
+        text.clear()
+
+    for part in page.parts:
+        if isinstance(part, Prose):
+            text.append(callouts.plain(prose(part.text)))
+        elif not part.runs:
+            text.append(shown(part))
+        else:
+            flush()
+            count += 1
+            cells.append(_code(part, next(outputs), count))
+    flush()
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+    return {
+        "cells": cells,
+        "metadata": {
+            "kernelspec": page.meta["jupyter"]["kernelspec"],
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def to_json(book: Mapping[str, Any]) -> str:
+    return json.dumps(book, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def script(book: Mapping[str, Any]) -> str:
+    """The notebook as a Python script in jupytext's percent format, without its outputs."""
+    import jupytext
+    import nbformat
+
+    node = nbformat.from_dict({**book})
+    return jupytext.writes(node, fmt="py:percent")
+
+
+def _markdown(text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {}, "source": text}
+
+
+def _code(block: Fence, outputs: list[Mapping[str, Any]], count: int) -> dict[str, Any]:
+    kept = []
+    for output in outputs:
+        output = dict(output)
+        if output["output_type"] == "execute_result":
+            output["execution_count"] = count
+        kept.append(output)
+    return {
+        "cell_type": "code",
+        "execution_count": count,
+        "metadata": {"tags": list(block.tags)} if block.tags else {},
+        "source": block.source,
+        "outputs": kept,
+    }
+
+
+class _Callouts:
+    """Jupyter knows no callouts: their titles become bold lines, their content moves left."""
+
+    def __init__(self) -> None:
+        self.inside = False
+
+    def plain(self, text: str) -> str:
+        lines = []
+        for line in text.split("\n"):
+            match = _CALLOUT.match(line)
+            if match and not match["indent"]:
+                self.inside = True
+                lines.append(f"**{match['title'] or 'Note'}**")
+            elif self.inside and line.startswith("    "):
+                lines.append(line[4:])
+            else:
+                self.inside = self.inside and not line.strip()
+                lines.append(line)
+        return "\n".join(lines)

@@ -1,0 +1,232 @@
+"""Kernels that start warm: a process that has loaded torch forks one fresh kernel per page.
+
+Loading torch takes seconds, forking takes milliseconds, and a forked kernel shares nothing with
+its siblings. The server (``python -m rnnnotes.site.kernel``) speaks JSON lines over a socket that
+it inherits: ``{"fork": …}`` starts a kernel and answers with its process id, ``{"poll": id}``
+tells its exit status. When the other end closes, for whatever reason, it kills every kernel with
+all that the kernel started, and ends.
+"""
+
+import contextlib
+import importlib
+import json
+import linecache
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from typing import Any
+
+VALUE_MIME = "application/vnd.rnnnotes.value+json"
+VALUE_FUNCTION = "__rnnnotes_value__"
+FIGURE_MIME = "image/svg+xml"
+
+# Deprecations inside of other people's packages are not the page's fault; anything else is.
+QUIET = (ImportWarning, ResourceWarning, PendingDeprecationWarning, DeprecationWarning)
+
+
+def serve(control: socket.socket) -> None:
+    """Answers requests until the other end closes."""
+    _preload()
+    children: set[int] = set()
+    ended: dict[int, int] = {}
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    requests = control.makefile("r", encoding="utf-8", newline="\n")
+    control.sendall(b'{"ready": true}\n')
+    try:
+        while True:
+            ready, _, _ = select.select([control, wake], [], [])
+            if wake in ready:
+                os.read(wake, 4096)
+                _reap(children, ended)
+            if control not in ready:
+                continue
+            line = requests.readline()
+            if not line:
+                return
+            request = json.loads(line)
+            if "fork" in request:
+                pid = os.fork()
+                if pid == 0:
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    requests.close()
+                    control.close()
+                    _become_kernel(request["fork"])
+                children.add(pid)
+                answer: dict[str, Any] = {"pid": pid}
+            else:
+                _reap(children, ended)
+                answer = {"status": ended.get(request["poll"])}
+            control.sendall(json.dumps(answer).encode() + b"\n")
+    finally:
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+
+def _reap(children: set[int], ended: dict[int, int]) -> None:
+    for pid in list(children):
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            children.discard(pid)
+            ended[pid] = os.waitstatus_to_exitcode(status)
+            # What the kernel had started (workers) must not outlive it.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+
+
+# What nearly every page imports, and what a kernel loads as it starts. Nothing of rnnnotes: a
+# page's own imports are traced.
+PRELOADED = (
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+    "IPython.utils.wildcard",
+    "ipykernel.debugger",
+    "ipykernel.kernelapp",
+    "ipykernel.zmqshell",
+    "tornado.platform.asyncio",
+    "joblib",
+    "numpy",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.pyplot",
+    "torch",
+)
+
+
+def _preload() -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    for name in PRELOADED:
+        # A module that another version of its package lacks is only not warm.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    import torch
+    from matplotlib import font_manager
+
+    # One thread per page: pages run beside each other, and sums come out the same everywhere.
+    torch.set_num_threads(1)
+    # The first use of each loads what every page would load.
+    torch.ones(1, requires_grad=True).sum().backward()
+    font_manager.findfont("DejaVu Sans")
+
+
+def _become_kernel(job: dict[str, Any]) -> None:
+    """Turns the forked child into the kernel of one page; never returns."""
+    status = 1
+    try:
+        os.setsid()
+        os.chdir(job["cwd"])
+        os.environ.update(job["env"])
+        _run_kernel(job)
+        status = 0
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else 0
+    except BaseException:
+        traceback.print_exc(file=sys.__stderr__)
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _run_kernel(job: dict[str, Any]) -> None:
+    from ipykernel.kernelapp import IPKernelApp
+
+    sys.argv = ["ipykernel", "-f", job["connection_file"]]
+    app = IPKernelApp.instance()
+    app.initialize(
+        ["-f", job["connection_file"], f"--IPKernelApp.parent_handle={os.getppid()}"]
+    )
+    _prepare(app.shell, job["page"], job["text"])
+    from rnnnotes.site.trace import trace_opens
+
+    trace_opens.install()
+    # This server is itself a module of rnnnotes: a page must import its own, traced, copies.
+    for name in [name for name in sys.modules if name.split(".")[0] == "rnnnotes"]:
+        del sys.modules[name]
+    app.start()
+
+
+def _prepare(shell: Any, page: str, text: str) -> None:
+    """Makes tracebacks name the page and its lines, figures come out as SVG, warnings raise."""
+    import warnings
+
+    from IPython.core.inputtransformer2 import leading_empty_lines
+
+    lines = [line + "\n" for line in text.split("\n")]
+    linecache.cache[page] = (len(text), None, lines, page)
+    # A block is sent with as many empty lines in front as stand above it in the page.
+    shell.compile.cache = lambda code, number=0, raw_code=None: page
+    manager = shell.input_transformer_manager
+    manager.cleanup_transforms = [
+        step for step in manager.cleanup_transforms if step is not leading_empty_lines
+    ]
+    show = shell._showtraceback
+    shell._showtraceback = lambda kind, error, _: show(kind, error, _plain_traceback(error, page))
+    shell.user_ns[VALUE_FUNCTION] = _show_value
+    shell.events.register("post_run_cell", _Figures(page))
+    warnings.resetwarnings()
+    warnings.simplefilter("error")
+    for kind in QUIET:
+        warnings.simplefilter("ignore", kind)
+    warnings.filterwarnings("error", category=DeprecationWarning, module="__main__")
+
+
+def _plain_traceback(error: BaseException, page: str) -> list[str]:
+    """The traceback from the page's own first frame on, without colours."""
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_code.co_filename != page:
+        frames = frames.tb_next
+    return traceback.format_exception(type(error), error, frames)
+
+
+def _show_value(value: Any) -> None:
+    """Sends what ``{python} expr`` came to."""
+    from IPython.display import publish_display_data
+
+    publish_display_data({VALUE_MIME: {"text": str(value)}, "text/plain": str(value)})
+
+
+class _Figures:
+    """Sends every open figure as SVG when a block has ended, and closes it."""
+
+    def __init__(self, page: str) -> None:
+        self.page, self.count = page, 0
+
+    def __call__(self, result: Any) -> None:
+        import io
+
+        import matplotlib.pyplot as plt
+        from IPython.display import publish_display_data
+
+        try:
+            if result.error_before_exec or result.error_in_exec:
+                return
+            for figure in map(plt.figure, plt.get_fignums()):
+                self.count += 1
+                svg = io.StringIO()
+                with plt.rc_context(
+                    # Text stays text, and ids depend on nothing but the figure's place.
+                    {"svg.fonttype": "none", "svg.hashsalt": f"{self.page}-{self.count}"}
+                ):
+                    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+                publish_display_data({FIGURE_MIME: svg.getvalue()})
+        finally:
+            plt.close("all")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    serve(socket.socket(fileno=int(sys.argv[1])))

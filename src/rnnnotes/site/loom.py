@@ -1,0 +1,307 @@
+"""From a folder of pages to woven Markdown: read, run what changed, check, weave, report."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rnnnotes.site import downloads, statements
+from rnnnotes.site.blocks import PageSource, read_page
+from rnnnotes.site.cache import Cache, write_whole
+from rnnnotes.site.errors import LoomError, PageErrors
+from rnnnotes.site.weave import Weaver, Woven, escape_markdown, recorded
+
+# The versions that the colophon names.
+NAMED = ("torch", "numpy", "matplotlib", "keras", "mkdocs", "mkdocs-material", "mkdocs-jupyter")
+WORDS = ("holds", "conditional", "fails", "answered", "built", "cited")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are, and how pages are run."""
+
+    root: Path
+    docs: Path
+    cache: Path
+    report: Path
+    jobs: int = 0  # as many as there are processors
+    time_limit: float = 120.0
+    allow_missing_statements: bool = False
+
+
+class Loom:
+    """One build. ``prepare`` reads and runs; ``woven`` and ``files`` give what came out.
+
+    Args:
+        settings: see ``Settings``.
+        log: gets one line for each page, and notices.
+    """
+
+    def __init__(self, settings: Settings, log: Callable[[str], None]) -> None:
+        self.settings, self.log = settings, log
+        self.cache = Cache(settings.cache, settings.root)
+        self.pages: dict[str, PageSource] = {}
+        self.runs: dict[str, Mapping[str, Any]] = {}
+        self.status: dict[str, str] = {}
+        self.records: dict[str, statements.Record] = {}
+        self.statements: dict[str, statements.Statement] = {}
+
+    # ---- reading and running ---------------------------------------------------------------
+
+    def prepare(self, files: list[Path]) -> None:
+        """Reads the pages, runs those whose kept outputs cannot be believed, checks verdicts."""
+        try:
+            self.cache.check_writable()
+            self._read(files)
+            self.statements = statements.read_statements(self.settings.docs / "statements.yml")
+            self._run()
+            self._check()
+        finally:
+            self.write_report()
+
+    def _read(self, files: list[Path]) -> None:
+        errors: list[Exception] = []
+        for file in files:
+            try:
+                page = read_page(file, self.settings.docs, self.settings.root)
+                self.pages[page.name] = page
+            except LoomError as error:
+                errors.append(error)
+        _raise(errors)
+
+    @property
+    def notebooks(self) -> list[PageSource]:
+        return [page for page in self.pages.values() if page.is_notebook]
+
+    def _run(self) -> None:
+        waiting = []
+        for page in self.notebooks:
+            run = self.cache.load(page)
+            if run is None:
+                waiting.append(page)
+            else:
+                self.runs[page.name] = run
+                self.status[page.name] = "kept"
+        kept = len(self.notebooks) - len(waiting)
+        if kept:
+            self.log(f"{kept} pages kept, {len(waiting)} to run")
+        if not waiting:
+            return
+        # Only a build that runs something pays for loading what runs it.
+        from rnnnotes.site.execute import run_pages
+
+        self.cache.snapshot()
+        # The longest first, so that none is left to run alone at the end.
+        waiting.sort(key=self.cache.seconds, reverse=True)
+        errors: list[Exception] = []
+
+        def done(page: PageSource, outcome: Any) -> None:
+            if isinstance(outcome, Exception):
+                self.status[page.name] = "failed"
+                self.log(f"{page.name}: failed")
+                errors.append(outcome)
+                return
+            self.status[page.name] = "ran"
+            self.runs[page.name] = self.cache.store(page, outcome)
+            self.log(
+                f"{page.name}: ran {len(page.blocks)} blocks in {outcome.seconds:.1f} s "
+                f"({outcome.cpu_seconds:.1f} s of processor time)"
+            )
+
+        jobs = min(self.settings.jobs or cores(), len(waiting))
+        self.log(f"running {len(waiting)} pages, {jobs} at a time")
+        run_pages(
+            waiting,
+            self.settings.root,
+            jobs=jobs,
+            # A page that runs alone may use every processor; pages side by side share them.
+            workers=max(1, cores() // jobs),
+            time_limit=self.settings.time_limit,
+            done=done,
+        )
+        _raise(errors)
+
+    def _check(self) -> None:
+        found = [
+            record
+            for page in self.notebooks
+            for record in recorded(page, self.runs[page.name])
+        ]
+        paths = {name: page.path for name, page in self.pages.items()}
+        self.records = statements.check(
+            self.statements, found, paths, self.settings.allow_missing_statements
+        )
+
+    # ---- weaving ---------------------------------------------------------------------------
+
+    @cached_property
+    def woven(self) -> dict[str, Woven]:
+        """Every page, woven."""
+        errors: list[Exception] = []
+        out = {}
+        # The pages that gather from others come last.
+        for name, page in sorted(self.pages.items(), key=lambda item: not item[1].is_notebook):
+            try:
+                out[name] = self._weaver(page).weave()
+                if name in self.runs:
+                    self._figures[name] = out[name].figures
+            except LoomError as error:
+                errors.append(error)
+        self.write_report()
+        _raise(errors)
+        return out
+
+    @cached_property
+    def _figures(self) -> dict[str, int]:
+        return {}
+
+    def _weaver(self, page: PageSource) -> Weaver:
+        generated = {"statements": self._statement_tables, "colophon": self._colophon}
+        return Weaver(
+            page,
+            self.runs.get(page.name),
+            self.settings.root,
+            self.statements,
+            self._memo,
+            generated,
+        )
+
+    def _memo(self, source: str, make: Callable[[], str]) -> str:
+        """Keeps what is slow to make under the hash of its source and of the code that makes it."""
+        digest = hashlib.sha256(f"{self._makers}{source}".encode()).hexdigest()
+        file = self.settings.cache / "made" / f"{digest}.txt"
+        try:
+            body, _, check = file.read_text("utf-8").rpartition("\n")
+            if check == hashlib.sha256(body.encode()).hexdigest():
+                return body
+        except (OSError, UnicodeDecodeError):
+            pass
+        made = make()
+        write_whole(file, f"{made}\n{hashlib.sha256(made.encode()).hexdigest()}")
+        return made
+
+    @cached_property
+    def _makers(self) -> str:
+        here = Path(__file__).parent
+        files = (here / "figures.py", here / "downloads.py", here.parent / "plot" / "palette.py")
+        return "".join(file.read_text("utf-8") for file in files)
+
+    def downloads(self) -> dict[str, str]:
+        """The notebook and the script of every executed page: path in the site, content."""
+        out = {}
+        for page in self.notebooks:
+            weaver = self._weaver(page)
+            book = downloads.notebook(
+                page, self.runs[page.name], weaver.plain, weaver.plain_fence
+            )
+            text = downloads.to_json(book)
+            out[f"{page.name}.ipynb"] = text
+            out[f"{page.name}.py"] = self._memo(text, lambda book=book: downloads.script(book))
+        return out
+
+    # ---- what is gathered from all pages ---------------------------------------------------
+
+    def _statement_tables(self, page: PageSource) -> str:
+        up = "../" * page.name.count("/")
+        count = Counter(record.verdict["verdict"] for record in self.records.values())
+        words = [f"{count[word]} {word}" for word in WORDS if count[word]]
+        open_ = len(self.statements) - len(self.records)
+        if open_:
+            words.append(f"{open_} whose page is still to be written")
+        lines = [f"The notes make {len(self.statements)} statements: {', '.join(words)}.", ""]
+        for note, title in statements.NOTES.items():
+            rows = [row for row in self.statements.values() if row.id.startswith(note)]
+            if not rows:
+                continue
+            lines += [
+                f"## Note {note}: {title}",
+                "",
+                "| id | what the note says | verdict | why |",
+                "| --- | --- | --- | --- |",
+                *(self._statement_row(row, up) for row in rows),
+                "",
+            ]
+        return "\n".join(lines)
+
+    def _statement_row(self, row: statements.Statement, up: str) -> str:
+        anchor = f'<span id="row-{row.id}">'
+        says = escape_markdown(row.says)
+        record = self.records.get(row.id)
+        if record is None:
+            return f"| {anchor}{row.id}</span> | {says} | *page to come* |  |"
+        verdict = record.verdict
+        link = f"[{row.id}]({up}{record.page}.md#{row.id})"
+        word = f'<span class="rn-word" data-verdict="{verdict["verdict"]}">{verdict["verdict"]}</span>'
+        because = " ".join(self._weaver(self.pages[record.page]).plain(verdict["because"]).split())
+        return f"| {anchor}{link}</span> | {says} | {word} | {because.replace('|', chr(92) + '|')} |"
+
+    def _colophon(self, page: PageSource) -> str:
+        lines = [
+            "| page | blocks run | figures | verdicts |",
+            "| --- | --- | --- | --- |",
+        ]
+        up = "../" * page.name.count("/")
+        for row in self._rows():
+            title = row["page"]
+            lines.append(
+                f"| [{title}]({up}{title}.md) | {row['blocks']} | {row['figures']} "
+                f"| {row['verdicts']} |"
+            )
+        lines += ["", "| made with | version |", "| --- | --- |"]
+        lines += [f"| {name} | {version} |" for name, version in versions().items()]
+        return "\n".join(lines)
+
+    # ---- report ----------------------------------------------------------------------------
+
+    def _rows(self) -> list[dict[str, Any]]:
+        count = Counter(record.page for record in self.records.values())
+        return [
+            {
+                "page": page.name,
+                "status": self.status.get(page.name, "not run"),
+                "blocks": len(page.blocks),
+                "figures": self._figures.get(page.name, 0),
+                "verdicts": count[page.name],
+                "seconds": round(self.runs.get(page.name, {}).get("seconds", 0.0), 3),
+                "cpu_seconds": round(self.runs.get(page.name, {}).get("cpu_seconds", 0.0), 3),
+            }
+            for page in self.notebooks
+        ]
+
+    def write_report(self) -> None:
+        """Writes what this build did: ``{"pages": […], "versions": {…}}``."""
+        report = {"pages": self._rows(), "versions": versions(), "written": time.time()}
+        write_whole(self.settings.report, json.dumps(report, indent=1) + "\n")
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def versions() -> dict[str, str]:
+    """The interpreter and the packages that the outputs depend on most."""
+    found = {"python": platform.python_version()}
+    for name in NAMED:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _raise(errors: list[Exception]) -> None:
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise PageErrors(errors)

@@ -1,0 +1,184 @@
+"""The MkDocs plugin: runs the pages, hands their woven Markdown to the theme, guards the site.
+
+mkdocs-jupyter claims a notebook page and would draw it itself; this plugin comes after it and
+takes the page back, so that Material draws everything.
+"""
+
+import fcntl
+import importlib.util
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config import base
+from mkdocs.config import config_options as options
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.plugins import BasePlugin, event_priority
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from rnnnotes.site.errors import LoomError
+from rnnnotes.site.folders import replace_folder, restore_folder
+from rnnnotes.site.loom import Loom, Settings
+
+log = logging.getLogger("mkdocs.plugins.rnnnotes")
+LAST = -100
+
+
+def _import_on_use(name: str) -> None:
+    """Defers a module until somebody takes something from it."""
+    spec = importlib.util.find_spec(name)
+    if name in sys.modules or spec is None or spec.loader is None:
+        return
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+
+
+# mkdocs-jupyter loads all of nbconvert for the drawing that this plugin takes over: half a second
+# of every build. This module is imported before it (see the order in mkdocs.yml).
+_import_on_use("mkdocs_jupyter.convert")
+
+
+class LoomConfig(base.Config):
+    """What ``mkdocs.yml`` may say below ``- rnnnotes:``."""
+
+    cache_dir = options.Type(str, default=".cache/rnnnotes")
+    report = options.Type(str, default="build/report.json")
+    jobs = options.Type(int, default=0)
+    time_limit = options.Type((int, float), default=120)
+    allow_missing_statements = options.Type(bool, default=False)
+
+
+class LoomPlugin(BasePlugin[LoomConfig]):
+    """Runs and weaves pages; publishes a site only when all of it is good."""
+
+    command = "build"
+
+    def __init__(self) -> None:
+        self.lock: Any = None
+        self.staged: Path | None = None
+        self.final: Path | None = None
+        self.complete = False
+
+    # ---- one build at a time, published whole or not at all ---------------------------------
+
+    def on_startup(self, *, command: str, dirty: bool) -> None:
+        self.command = command
+
+    def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
+        root = Path(config.config_file_path).parent
+        self.settings = Settings(
+            root=root,
+            docs=Path(config.docs_dir),
+            cache=root / self.config.cache_dir,
+            report=root / self.config.report,
+            jobs=self.config.jobs,
+            time_limit=self.config.time_limit,
+            allow_missing_statements=self.config.allow_missing_statements,
+        )
+        self._take_lock()
+        if self.command == "build":
+            self.final = Path(config.site_dir)
+            restore_folder(self.final)
+            for left in self.final.parent.glob(f".{self.final.name}.*"):
+                shutil.rmtree(left, ignore_errors=True)
+            self.staged = self.final.with_name(f".{self.final.name}.{os.getpid()}")
+            config.site_dir = str(self.staged)
+            self.complete = False
+        return config
+
+    def _take_lock(self) -> None:
+        if self.lock is not None:
+            return
+        try:
+            self.settings.cache.mkdir(parents=True, exist_ok=True)
+            self.lock = (self.settings.cache / "lock").open("a+")
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.lock.seek(0)
+            other = self.lock.read().strip()
+            self.lock.close()
+            self.lock = None
+            raise PluginError(
+                f"another build is running in this folder (process {other}): wait for it, or end it"
+            ) from None
+        except OSError as error:
+            raise PluginError(
+                f"the cache folder {self.settings.cache} cannot be written: {error}"
+            ) from None
+        self.lock.truncate(0)
+        self.lock.write(str(os.getpid()))
+        self.lock.flush()
+
+    def _release_lock(self) -> None:
+        if self.lock is not None:
+            self.lock.close()
+            self.lock = None
+
+    def on_post_build(self, *, config: MkDocsConfig) -> None:
+        self.complete = True
+        if self.command != "build":
+            self._release_lock()
+
+    def on_build_error(self, *, error: Exception) -> None:
+        self.complete = False
+        self._release_lock()
+
+    def on_shutdown(self) -> None:
+        """Strict mode judges after the last hook of a build, so the site is published here."""
+        failure = sys.exc_info()[0]
+        if self.staged is not None:
+            if self.complete and failure is None:
+                replace_folder(self.staged, self.final)
+            else:
+                shutil.rmtree(self.staged, ignore_errors=True)
+                if failure is KeyboardInterrupt:
+                    log.error("interrupted: the site and the cache are as they were")
+        self._release_lock()
+
+    # ---- pages -------------------------------------------------------------------------------
+
+    @event_priority(LAST)
+    def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
+        pages = {
+            file.src_uri.removesuffix(".md"): file
+            for file in files
+            if file.src_uri.endswith(".md") and file.abs_src_path and file.inclusion.is_included()
+        }
+        self.loom = Loom(self.settings, log.info)
+        try:
+            self.loom.prepare([Path(file.abs_src_path) for file in pages.values()])
+            woven = self.loom.woven
+            made = self.loom.downloads()
+        except LoomError as error:
+            raise PluginError(str(error)) from None
+        assert woven.keys() == pages.keys()
+        for path, content in made.items():
+            files.append(File.generated(config, path, content=content))
+        return files
+
+    @event_priority(LAST)
+    def on_pre_page(self, page: Page, *, config: MkDocsConfig, files: Files) -> Page:
+        # mkdocs-jupyter has put its own drawing on this one page.
+        page.__dict__.pop("render", None)
+        return page
+
+    @event_priority(100)
+    def on_page_markdown(
+        self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files
+    ) -> str:
+        woven = self.loom.woven.get(page.file.src_uri.removesuffix(".md"))
+        return markdown if woven is None else woven.markdown
+
+    @event_priority(LAST)
+    def on_serve(self, server: Any, *, config: MkDocsConfig, builder: Any) -> Any:
+        for folder in ("src", "snippets"):
+            if (self.settings.root / folder).is_dir():
+                server.watch(str(self.settings.root / folder))
+        return server

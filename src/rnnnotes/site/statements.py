@@ -1,0 +1,102 @@
+"""The statements of the notes, and the verdicts that pages have recorded on them."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rnnnotes.site.errors import LoomError, PageError
+
+NOTES = {
+    "A": "gradients and remedies",
+    "B": "lecture",
+    "C": "course",
+    "D": "CNN and RNN",
+    "E": "article",
+}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement: what the note says, its kind, the page that answers it, how."""
+
+    id: str
+    kind: str
+    page: str
+    says: str
+    settle: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A verdict, and where it was recorded: the page's name, its path, and the line."""
+
+    verdict: Mapping[str, Any]
+    page: str
+    path: str
+    line: int
+
+    @property
+    def id(self) -> str:
+        return self.verdict["statement"]
+
+
+def read_statements(file: Path) -> dict[str, Statement]:
+    """Reads the list; a site without one has no statements."""
+    if not file.is_file():
+        return {}
+    try:
+        rows = [Statement(**row) for row in yaml.safe_load(file.read_text("utf-8"))]
+    except (yaml.YAMLError, TypeError) as error:
+        raise LoomError(f"{file}: expected rows of id, kind, page, says, settle: {error}") from None
+    doubled = [name for name, count in Counter(row.id for row in rows).items() if count > 1]
+    if doubled:
+        raise LoomError(f"{file}: the id {doubled[0]} stands there twice")
+    return {row.id: row for row in rows}
+
+
+def check(
+    statements: Mapping[str, Statement],
+    records: Iterable[Record],
+    pages: Mapping[str, str],
+    allow_missing: bool,
+) -> dict[str, Record]:
+    """Every statement recorded once, on its own page.
+
+    Args:
+        pages: the pages of the site, name to path.
+        allow_missing: pass over a statement whose page is still to be written.
+
+    Raises:
+        PageError: an id that is unknown, doubled, on the wrong page, or missing.
+    """
+    found: dict[str, Record] = {}
+    for record in records:
+        if record.id not in statements:
+            raise PageError(
+                record.path, record.line, f"no statement has the id {record.id!r} in statements.yml"
+            )
+        if record.id in found:
+            first = found[record.id]
+            raise PageError(
+                record.path,
+                record.line,
+                f"the statement {record.id} is recorded twice; first at {first.path}:{first.line}",
+            )
+        home = statements[record.id].page
+        if record.page != home:
+            raise PageError(
+                record.path, record.line, f"the statement {record.id} belongs on the page {home}"
+            )
+        found[record.id] = record
+    missing = [row for row in statements.values() if row.id not in found]
+    for row in missing:
+        if row.page in pages:
+            raise PageError(pages[row.page], 1, f"the page never records the statement {row.id}")
+    if missing and not allow_missing:
+        names = ", ".join(row.id for row in missing)
+        raise LoomError(f"these statements have no page yet: {names}")
+    return found

@@ -1,0 +1,42 @@
+"""Writes down which files of the project a Python process opens.
+
+It stands alone and imports only the standard library: it runs in the kernel of a page, and in
+every Python that the page starts (joblib's workers), where ``sitecustomize`` installs it.
+"""
+
+import os
+import sys
+
+FOLDER = "RNNNOTES_TRACE_FOLDER"
+FILE = "RNNNOTES_TRACE_FILE"
+
+
+def install() -> None:
+    """Starts to append to ``$RNNNOTES_TRACE_FILE`` each path below ``$RNNNOTES_TRACE_FOLDER``
+    that is opened for reading, and each folder listed."""
+    folder = os.environ[FOLDER] + os.sep
+    out = os.open(os.environ[FILE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    seen = set()
+
+    def note(kind: str, path: object) -> None:
+        if isinstance(path, bytes):
+            path = os.fsdecode(path)
+        if not isinstance(path, str):
+            return
+        path = os.path.abspath(path)
+        if path.startswith(folder) and (kind, path) not in seen:
+            seen.add((kind, path))
+            os.write(out, f"{kind} {path}\n".encode())
+
+    def hook(event: str, arguments: tuple) -> None:
+        if event == "open":
+            path, _, flags = arguments
+            if not (flags or 0) & (os.O_WRONLY | os.O_RDWR):
+                note("file", path)
+        elif event in ("os.listdir", "os.scandir"):
+            # The import system lists every folder that it looks into: not a page's reading.
+            caller = sys._getframe(1).f_code.co_filename
+            if not caller.startswith("<frozen importlib"):
+                note("folder", arguments[0] or ".")
+
+    sys.addaudithook(hook)

@@ -1,0 +1,200 @@
+"""A verdict: a claim with its threshold, stated first, and the measurements that settle it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+MIME = "application/vnd.rnnnotes.verdict+json"
+VERDICTS = ("holds", "conditional", "fails", "answered", "built", "cited")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What was measured under one condition: the spread over the runs, and whether it holds.
+
+    ``share`` is the fraction of the ``runs`` whose value is on the claim's side of the threshold.
+    """
+
+    name: str
+    runs: int
+    median: float
+    low: float
+    high: float
+    share: float
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a statement: the record that the site shows as a box and gathers in a table.
+
+    ``verdict`` is one of ``holds``, ``conditional``, ``fails``, ``answered`` (a question of the
+    notes), ``built`` (a method or a figure) and ``cited`` (a pointer to a source).
+    """
+
+    statement: str
+    verdict: str
+    quantity: str = ""
+    threshold: str = ""
+    needed: float = 1.0
+    conditions: tuple[Condition, ...] = ()
+    because: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim came out under at least one condition."""
+        return self.verdict not in ("fails",)
+
+    def record(self) -> dict[str, Any]:
+        """The verdict as plain JSON data; infinities and NaN become their names."""
+        return _plain(asdict(self))
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
+        return {
+            MIME: self.record(),
+            "text/markdown": self._markdown(),
+            "text/plain": repr(self),
+        }
+
+    def _markdown(self) -> str:
+        lines = [f"**{self.statement}: {self.verdict}.** {self.because}".rstrip(), ""]
+        if self.conditions:
+            lines += [
+                f"{self.quantity} ({self.threshold})",
+                "",
+                "| condition | median | lowest to highest | runs | holds |",
+                "| --- | --- | --- | --- | --- |",
+            ]
+            lines += [
+                f"| {c.name} | {number(c.median)} | {number(c.low)} to {number(c.high)} "
+                f"| {c.runs} | {'yes' if c.holds else 'no'} |"
+                for c in self.conditions
+            ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the notes as something that a number can decide.
+
+    A value ``x`` is on the claim's side when ``x > above`` and ``x < below`` (whichever are
+    given). A condition holds when at least the fraction ``share`` of its runs is on the
+    claim's side; the claim holds when all its conditions do, fails when none does, and is
+    conditional in between.
+
+    Args:
+        statement: the id in ``docs/statements.yml``, for example ``"A3"``.
+        quantity: what is measured, with its unit.
+        above, below: the threshold, stated before anything is measured. At least one.
+        share: fraction of the runs, in (0, 1].
+        outcome: the word for a claim that comes out: ``"holds"``; ``"answered"`` for a
+            question of the notes; ``"built"`` for a method or a figure.
+
+    Raises:
+        ValueError: no threshold, an empty range, a share outside (0, 1], an unknown outcome.
+    """
+
+    statement: str
+    quantity: str
+    above: float | None = None
+    below: float | None = None
+    share: float = field(default=1.0, kw_only=True)
+    outcome: str = field(default="holds", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.above is None and self.below is None:
+            raise ValueError(f"{self.statement}: expected a threshold, above= or below=, got none")
+        if self.above is not None and self.below is not None and not self.above < self.below:
+            raise ValueError(
+                f"{self.statement}: expected above < below, got {self.above} and {self.below}"
+            )
+        if not 0 < self.share <= 1:
+            raise ValueError(f"{self.statement}: expected a share in (0, 1], got {self.share}")
+        if self.outcome not in ("holds", "answered", "built"):
+            raise ValueError(
+                f"{self.statement}: expected outcome holds, answered or built, got {self.outcome!r}"
+            )
+
+    @property
+    def threshold(self) -> str:
+        """The threshold in words: ``above 0.9``, ``below 1e-3``, ``between 0 and 1``."""
+        if self.above is None:
+            return f"below {number(self.below)}"
+        if self.below is None:
+            return f"above {number(self.above)}"
+        return f"between {number(self.above)} and {number(self.below)}"
+
+    def accepts(self, value: float) -> bool:
+        """Whether one measured value is on the claim's side. NaN never is."""
+        over = self.above is None or value > self.above
+        under = self.below is None or value < self.below
+        return over and under and not math.isnan(value)
+
+    def settle(self, measured: Mapping[str, Any] | Any, because: str = "") -> Verdict:
+        """Decides the claim from the values measured, one per run (seed).
+
+        Args:
+            measured: the values (a number, a sequence or a tensor), or a mapping from the name
+                of a condition to the values measured under it.
+            because: one sentence on why it came out so.
+
+        Raises:
+            ValueError: no condition, or a condition without a value.
+        """
+        if not isinstance(measured, Mapping):
+            measured = {"as measured": measured}
+        if not measured:
+            raise ValueError(f"{self.statement}: expected at least one condition, got none")
+        conditions = tuple(self._condition(name, values) for name, values in measured.items())
+        count = sum(c.holds for c in conditions)
+        word = "fails" if count == 0 else "conditional"
+        if count == len(conditions):
+            word = self.outcome
+        return Verdict(
+            self.statement, word, self.quantity, self.threshold, self.share, conditions, because
+        )
+
+    def _condition(self, name: str, values: Any) -> Condition:
+        runs = _floats(values)
+        if not runs:
+            raise ValueError(f"{self.statement}: expected values for {name!r}, got none")
+        share = sum(map(self.accepts, runs)) / len(runs)
+        # NaN has no order: it is shown rather than sorted away.
+        middle = math.nan if any(map(math.isnan, runs)) else median(runs)
+        return Condition(
+            name, len(runs), middle, min(runs), max(runs), share, share >= self.share
+        )
+
+
+def cite(statement: str, because: str) -> Verdict:
+    """The record of a pointer: a source that the notes name, and what the page takes from it."""
+    return Verdict(statement, "cited", because=because)
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, without a padded exponent: ``0.25``, ``1e-7``, ``nan``."""
+    text = f"{value:.3g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        text = f"{mantissa}e{int(exponent)}"
+    return text
+
+
+def _floats(values: Any) -> list[float]:
+    if hasattr(values, "tolist"):  # a tensor or an array
+        values = values.tolist()
+    if not isinstance(values, Sequence):
+        values = [values]
+    return [float(value) for value in values]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
