@@ -9,6 +9,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ LAST = -100
 
 
 def _import_on_use(name: str) -> None:
-    """Defers a module until somebody takes something from it."""
+    """Defers a submodule until somebody takes something from it."""
+    package, _, last = name.rpartition(".")
     spec = importlib.util.find_spec(name)
     if name in sys.modules or spec is None or spec.loader is None:
         return
@@ -38,6 +40,8 @@ def _import_on_use(name: str) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
+    # `from . import convert` finds it here; looking it up in sys.modules would load it.
+    setattr(sys.modules[package], last, module)
 
 
 # mkdocs-jupyter loads all of nbconvert for the drawing that this plugin takes over: half a second
@@ -73,6 +77,7 @@ class LoomPlugin(BasePlugin[LoomConfig]):
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         root = Path(config.config_file_path).parent
+        os.environ.setdefault("SOURCE_DATE_EPOCH", _commit_time(root))
         self.settings = Settings(
             root=root,
             docs=Path(config.docs_dir),
@@ -182,3 +187,12 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             if (self.settings.root / folder).is_dir():
                 server.watch(str(self.settings.root / folder))
         return server
+
+
+def _commit_time(root: Path) -> str:
+    """The date that the sitemap gives each page: that of the last commit, not that of the build."""
+    command = ["git", "-C", str(root), "log", "-1", "--format=%ct"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "315532800"  # no repository: the first day of 1980, as zip files have it
