@@ -1,0 +1,43 @@
+"""The LSTM as torch has it: forget gate, no peepholes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rnnnotes.cells.base import Cell, State
+
+
+class LSTMCell(Cell):
+    """Long short-term memory: a cell state c that is kept, written to and read by gates.
+
+    ``i = sigmoid(W_ii x + W_hi h + b_i)``, ``f`` and ``o`` likewise, each with its own block;
+    ``g = tanh(W_ig x + W_hg h + b_g)``; ``c_t = f * c_{t-1} + i * g``; ``h_t = o * tanh(c_t)``.
+    Every b is the sum of its rows of ``bias_ih`` and ``bias_hh``.
+
+    The state is (h, c). To start with open forget gates use :func:`rnnnotes.forget_bias_`.
+
+    Source: Hochreiter and Schmidhuber, Long short-term memory, 1997, without the forget gate;
+    Gers, Schmidhuber and Cummins, Learning to forget, 2000, with it; "NP" in Greff et al., LSTM:
+    a search space odyssey, 2017; the same map as ``torch.nn.LSTM``.
+    """
+
+    gate_names = ("i", "f", "g", "o")
+    blocks = 4
+    state_names = ("h", "c")
+
+    # --8<-- [start:step]
+    def activations(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
+        """Gates i, f, o in (0, 1) and the candidate g in (-1, 1), each (B, H)."""
+        h, _ = state
+        i, f, g, o = torch.addmm(projected, h, self.weight_hh.t()).chunk(4, 1)
+        return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+
+    def step(self, projected: Tensor, state: State) -> State:
+        """Keep a part of c, write a part of g, show a part of the outcome."""
+        _, c = state
+        i, f, g, o = self.activations(projected, state)
+        c = f * c + i * g
+        return o * c.tanh(), c
+
+    # --8<-- [end:step]

@@ -1,0 +1,435 @@
+"""How a gradient comes back through time, measured.
+
+A state s_t is h_t (B, S), S = H; for an LSTM it is h_t and c_t side by side, S = 2H. States are
+counted from 0: s_0 is the state before the first step, s_T the last. lag = T - t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, jacrev, vmap
+
+from rnnnotes._checks import check_choice, check_int, check_number, check_tensor
+from rnnnotes.cells.base import Cell, State
+from rnnnotes.layers import (
+    Stacked,
+    Trajectory,
+    cells_of,
+    from_torch,
+    state_from_torch,
+    state_to_torch,
+    unroll,
+)
+
+Loss = Callable[[Tensor], Tensor]
+
+
+def step_jacobians(cell: Cell, x: Tensor, state: State | None = None) -> Tensor:
+    """Jacobian of every step: ``J_t[i, j] = d s_t[i] / d s_{t-1}[j]``.
+
+    Args:
+        cell: any :class:`Cell`.
+        x: (B, T, D).
+        state: s_0; zeros if None.
+
+    Returns:
+        (T, B, S, S); entry t - 1 is J_t. It holds T * B * S^2 numbers.
+
+    Source: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural
+    networks, 2013, equation 5, there for the state before the nonlinearity.
+    """
+    with torch.no_grad():
+        trajectory = unroll(cell, x, state)
+        before = torch.stack([_joined(cell, s) for s in trajectory.states[:-1]])
+        projected = cell.project_input(x.transpose(0, 1))
+
+    def one_step(s: Tensor, p: Tensor) -> Tensor:
+        after = cell.step(p[None], _parted(cell, s[None]))
+        return _joined(cell, after)[0]
+
+    jacobian = vmap(jacrev(one_step), chunk_size=256)
+    flat = jacobian(before.flatten(0, 1), projected.flatten(0, 1))
+    return flat.unflatten(0, before.shape[:2]).detach()
+
+
+def jacobian_product(jacobians: Tensor, start: int = 0, end: int | None = None) -> Tensor:
+    """``d s_end / d s_start = J_end J_{end-1} ... J_{start+1}``; the identity if they are equal.
+
+    Args:
+        jacobians: (T, B, S, S) from :func:`step_jacobians`.
+        start: number of a state, from 0 to T.
+        end: number of a state, from ``start`` to T; T if None.
+
+    Returns:
+        (B, S, S).
+    """
+    check_tensor("jacobians", jacobians, ("T", "B", "S", "S"), dtype="floating")
+    steps, batch_size, size, _ = jacobians.shape
+    end = steps if end is None else end
+    check_int("start", start, 0, steps)
+    check_int("end", end, start, steps)
+    product = torch.eye(size, dtype=jacobians.dtype, device=jacobians.device)
+    product = product.repeat(batch_size, 1, 1)
+    for jacobian in jacobians[start:end]:
+        product = jacobian @ product
+    return product
+
+
+def state_gradients(loss: Tensor, trajectory: Trajectory) -> tuple[Tensor, ...]:
+    """Gradient of a loss with respect to every state of a trajectory, from one backward pass.
+
+    For an LSTM these are total derivatives: that of c_t counts its way through h_t too.
+    The graph is kept, so that ``loss.backward()`` can follow.
+
+    Args:
+        loss: a scalar computed from ``trajectory``.
+        trajectory: from :func:`unroll`, made with gradients on.
+
+    Returns:
+        One tensor (T, B, H) for each part of the state: (dL/dh,), or (dL/dh, dL/dc). Entry
+        t - 1 belongs to state t; zero where the loss does not depend on the state.
+    """
+    _check_loss(loss)
+    parts = zip(*(trajectory.cell.parts(s) for s in trajectory.states[1:]), strict=True)
+    parts = [list(part) for part in parts]
+    flat = [tensor for part in parts for tensor in part]
+    gradients = torch.autograd.grad(
+        loss, flat, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    steps = len(trajectory.states) - 1
+    return tuple(torch.stack(gradients[k : k + steps]) for k in range(0, len(flat), steps))
+
+
+@dataclass(frozen=True)
+class LagNorms:
+    """Gradient norms by lag; ``norms[k]`` is that at lag k, k steps before the end.
+
+    It can be indexed, iterated, measured with ``len`` and handed to numpy and matplotlib.
+
+    Attributes:
+        values: (T,), or (T, B) if not reduced over the batch.
+        measured: what the norm is of, in words.
+    """
+
+    values: Tensor
+    measured: str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, lag: int | slice | Tensor) -> Tensor:
+        return self.values[lag]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.values)
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.values.numpy(force=True), dtype=dtype, copy=copy)
+
+    @property
+    def lags(self) -> Tensor:
+        """0 to T - 1, (T,)."""
+        return torch.arange(len(self))
+
+
+def last_step_sum(output: Tensor) -> Tensor:
+    """The loss of a plain probe: the sum of the last step's outputs, averaged over the batch."""
+    check_tensor("output", output, ("B", "T", "H"))
+    return output[:, -1].sum(dim=1).mean()
+
+
+def gradient_norms_by_lag(
+    module: nn.Module,
+    x: Tensor,
+    loss: Loss = last_step_sum,
+    *,
+    part: str = "state",
+    where: str | None = None,
+    reduce: str = "mean",
+) -> LagNorms:
+    """Norm of the gradient of a loss with respect to each step's state, from one backward pass.
+
+    ``norms[k] = mean over b of || dL / d s_{T-k}[b] ||``, k = 0 ... T - 1.
+
+    What is measured depends on what is in ``module``, and ``measured`` says it:
+
+    - one of our cells, alone or anywhere inside: its states;
+    - ``torch.nn.RNN``, ``LSTM``, ``GRU`` or one of their cells, alone or anywhere inside: their
+      states (the fused ones run as our cells for this one pass, with the same weights);
+    - neither: the inputs, ``|| dL / d x_{T-k}[b] ||`` (Euclidean over all of a step's numbers).
+
+    Args:
+        module: a cell, a layer or any model that is called as ``module(x)`` and runs over all
+            of x once. A bare cell is unrolled. A tuple's first element counts as its output.
+        x: (B, T, ...).
+        loss: from the module's output (a cell's or a layer's (B, T, H)) to a scalar.
+        part: of an LSTM's state: ``"state"``, h and c together as the next step reads them, so
+            that it is the gradient which the step Jacobians multiply; ``"hidden"``; or
+            ``"cell"``, where c counts its way through the h of its own step too.
+        where: name of the cell to look at where there are several: its path, or for a fused
+            torch module its path and torch's suffix: ``"encoder.l0"``, ``"encoder.l1_reverse"``.
+            A right-to-left cell has its own order: lag 0 is the sequence's beginning.
+        reduce: ``"mean"`` over the batch, or ``"none"``. A loss that is a mean over the batch
+            gives each sequence a gradient of 1/B of its own.
+
+    Raises:
+        ValueError: ``where`` is missing or unknown, or the loss does not depend on what is
+            measured.
+    """
+    check_choice("part", part, ("state", "hidden", "cell"))
+    check_choice("reduce", reduce, ("mean", "none"))
+    with torch.enable_grad(), _recorded_states(module) as records:
+        if not records:
+            x = x.detach().clone()
+            check_tensor("x", x, dtype="floating")
+            x.requires_grad_()
+        output = unroll(module, x).hidden if isinstance(module, Cell) else module(x)
+        value = loss(output[0] if isinstance(output, tuple) else output)
+    _check_loss(value)
+    if records:
+        name = _chosen(where, records)
+        parts = _picked(*records[name], part)
+        tensors = [tensor for states in parts.values() for tensor in states]
+        gradients = torch.autograd.grad(value, tensors, allow_unused=True, materialize_grads=True)
+        squares = torch.stack(gradients).square().sum(dim=2)
+        norms = squares.unflatten(0, (len(parts), -1)).sum(dim=0).sqrt()
+        measured = f"dL/d({', '.join(parts)})" if len(parts) > 1 else f"dL/d{next(iter(parts))}"
+        measured += f" of {name}" if name else ""
+    else:
+        if where is not None:
+            raise ValueError(f"where: expected None for a module without cells, got {where!r}")
+        (gradient,) = torch.autograd.grad(value, [x])
+        norms = gradient.flatten(2).norm(dim=2).t()
+        measured = "dL/dx, the inputs"
+    norms = norms.detach().flip(0)
+    return LagNorms(norms.mean(dim=1) if reduce == "mean" else norms, measured)
+
+
+def horizon(norms: LagNorms | Tensor | np.ndarray, fraction: float = 1e-3) -> float:
+    """First lag at which the norm is below ``fraction`` of the norm at lag 0; inf if none is.
+
+    ``min { k : norms[k] < fraction * norms[0] }``. NaN norms are not below anything.
+
+    Args:
+        norms: (T,), lag 0 first.
+        fraction: above 0 and below 1.
+    """
+    check_number("fraction", fraction, above=0, below=1)
+    values = torch.as_tensor(norms.values if isinstance(norms, LagNorms) else norms)
+    check_tensor("norms", values, ("T",), dtype="floating")
+    below = (values < fraction * values[0]).nonzero()
+    return int(below[0]) if len(below) else inf
+
+
+def untied_contributions(
+    cell: Cell,
+    x: Tensor,
+    loss: Loss = last_step_sum,
+    *,
+    parameter: str = "weight_hh",
+    state: State | None = None,
+) -> Tensor:
+    """The gradient of a shared weight, split into its steps: entry t - 1 is ``dL / dW^(t)``.
+
+    Every step gets an alias of the weight of its own, so that one backward pass keeps the parts
+    apart which it adds up otherwise: ``dL/dW = sum_t dL/dW^(t)``. No weight is copied.
+
+    Args:
+        cell: any :class:`Cell`.
+        x: (B, T, D).
+        loss: from the hidden states (B, T, H) to a scalar.
+        parameter: name of the shared weight.
+        state: s_0; zeros if None.
+
+    Returns:
+        (T, *shape of the parameter).
+    """
+    shared = dict(cell.named_parameters())
+    check_choice("parameter", parameter, shared)
+    cell.check_input(x, ("B", "T", cell.input_size))
+    state = cell.initial_state(x.shape[0], like=x) if state is None else state
+    aliases, hidden = [], []
+    with torch.enable_grad():
+        for x_t in x.unbind(1):
+            alias = shared[parameter].detach().requires_grad_()
+            state = functional_call(cell, {parameter: alias}, (x_t, state))
+            aliases.append(alias)
+            hidden.append(cell.hidden(state))
+        value = loss(torch.stack(hidden, dim=1))
+    _check_loss(value)
+    return torch.stack(
+        torch.autograd.grad(value, aliases, allow_unused=True, materialize_grads=True)
+    )
+
+
+class CellPath(NamedTuple):
+    """Gradients dL/dc by lag, (T, B, H) each: ``total = direct + rest``."""
+
+    total: Tensor
+    direct: Tensor
+    rest: Tensor
+
+
+def direct_path(
+    cell: Cell, x: Tensor, loss: Loss = last_step_sum, *, state: State | None = None
+) -> CellPath:
+    """The part of an LSTM's gradient that comes back along the cell state alone, and the rest.
+
+    For a loss of the last output the direct part at lag k is
+    ``dL/dc_T * f_T * f_{T-1} * ... * f_{T-k+1}``; with every forget gate at 1 it is ``dL/dc_T``:
+    the constant error carousel. The rest passes through a gate or a candidate at least once.
+    (A gate that sees c through a peephole counts as direct.)
+
+    Args:
+        cell: a cell whose state has a c.
+        x: (B, T, D).
+        loss: from the hidden states (B, T, H) to a scalar.
+        state: s_0; zeros if None.
+
+    Source: Hochreiter and Schmidhuber, Long short-term memory, 1997, section 3.2.
+    """
+    if "c" not in cell.state_names:
+        raise TypeError(f"cell: expected a cell with a cell state c, got {type(cell).__name__}")
+    with torch.enable_grad():
+        trajectory = unroll(cell, x, state)
+        value = loss(trajectory.hidden)
+        _check_loss(value)
+        step, along = cell.step, cell.state_names.index("c")
+        total = state_gradients(value, trajectory)[along]
+
+        # The gates read h without passing a gradient on: what is left goes along c.
+        def cut_step(projected: Tensor, before: State) -> State:
+            parts = (p if k == along else p.detach() for k, p in enumerate(before))
+            return step(projected, tuple(parts))
+
+        with _replaced(cell, "step", cut_step):
+            cut = unroll(cell, x, state)
+        direct = state_gradients(loss(cut.hidden), cut)[along]
+    total, direct = total.flip(0), direct.flip(0)
+    return CellPath(total, direct, total - direct)
+
+
+def _joined(cell: Cell, state: State) -> Tensor:
+    """A state as one tensor (B, S)."""
+    return torch.cat(cell.parts(state), dim=-1)
+
+
+def _parted(cell: Cell, joined: Tensor) -> State:
+    """The state that :func:`_joined` made into one tensor."""
+    parts = joined.split(cell.hidden_size, dim=-1)
+    return parts if len(parts) > 1 else parts[0]
+
+
+def _check_loss(value: Tensor) -> None:
+    check_tensor("loss", value, (), dtype="floating")
+    if not value.requires_grad:
+        raise ValueError("loss: expected a value that depends on the states, got a constant")
+
+
+@contextmanager
+def _replaced(module: nn.Module, name: str, function: Callable) -> Iterator[None]:
+    """``module.name`` is ``function`` inside the block."""
+    setattr(module, name, function)
+    try:
+        yield
+    finally:
+        delattr(module, name)
+
+
+Parts = tuple[Tensor, ...]
+# By cell: the names of a state's parts, and for each step the parts and their aliases.
+Records = dict[str, tuple[tuple[str, ...], list[tuple[Parts, Parts]]]]
+
+
+@contextmanager
+def _recorded_states(module: nn.Module) -> Iterator[Records]:
+    """The states of every recurrent cell in ``module``, by name, as they are computed.
+
+    What comes after a step reads an alias of its state. The gradient of the alias of c leaves
+    out the way through the h of the same step, that of the original c counts it: both are kept.
+    """
+    records: Records = {}
+    with ExitStack() as stack:
+
+        def watch(name: str, cell: nn.Module, method: str) -> None:
+            names = getattr(cell, "state_names", ("h", "c"))
+            step, states = getattr(cell, method), []
+            records[name] = (names, states)
+
+            def recording(*args: object) -> State:
+                after = step(*args)
+                parts = after if isinstance(after, tuple) else (after,)
+                read = tuple(part.view_as(part) for part in parts)
+                states.append((parts, read))
+                return read if len(read) > 1 else read[0]
+
+            stack.enter_context(_replaced(cell, method, recording))
+
+        for name, child in list(module.named_modules()):
+            if isinstance(child, Cell):
+                watch(name, child, "step")
+            elif isinstance(child, nn.RNNCellBase):
+                watch(name, child, "forward")
+            elif isinstance(child, nn.RNNBase):
+                layer = from_torch(child)
+                layers = layer.layers if isinstance(layer, Stacked) else [layer]
+                for number, part in enumerate(layers):
+                    for cell, suffix in zip(cells_of(part), ("", "_reverse"), strict=False):
+                        watch(".".join(filter(None, [name, f"l{number}{suffix}"])), cell, "step")
+                stack.enter_context(_replaced(child, "forward", _in_place_of(child, layer)))
+        yield records
+
+
+def _in_place_of(child: nn.RNNBase, layer: nn.Module) -> Callable:
+    """A ``forward`` for a torch module that runs our layer and answers in torch's form."""
+
+    def forward(x: Tensor, hx: State | None = None) -> tuple[Tensor, State]:
+        check_tensor("x of the torch module", x)
+        parts = () if hx is None else hx if isinstance(hx, tuple) else (hx,)
+        single = x.dim() == 2
+        if single:
+            x, parts = x[None], tuple(part[:, None] for part in parts)
+        elif not child.batch_first:
+            x = x.transpose(0, 1)
+        first = parts if len(parts) > 1 else parts[0] if parts else None
+        output, last = layer(x, None if first is None else state_from_torch(child, first))
+        last = state_to_torch(child, last)
+        if single:
+            pair = isinstance(last, tuple)
+            return output[0], tuple(p[:, 0] for p in last) if pair else last[:, 0]
+        return output if child.batch_first else output.transpose(0, 1), last
+
+    return forward
+
+
+def _chosen(where: str | None, records: Records) -> str:
+    if where is None and len(records) == 1:
+        return next(iter(records))
+    if where not in records:
+        names = ", ".join(repr(name) for name in records)
+        raise ValueError(f"where: expected one of {names}, got {where!r}")
+    return where
+
+
+def _picked(
+    names: tuple[str, ...], states: list[tuple[Parts, Parts]], part: str
+) -> dict[str, list[Tensor]]:
+    """The tensors to differentiate by, one list over the steps for each part of the state."""
+    if not states:
+        raise ValueError("module: expected a cell that is run on x, got one that is not")
+    # A torch cell has no names of its own: h, or h and c.
+    names = names[: len(states[0][0])]
+    if part == "cell":
+        if "c" not in names:
+            raise ValueError("part: expected 'state' or 'hidden' without a cell state, got 'cell'")
+        return {"c": [original[names.index("c")] for original, _ in states]}
+    wanted = names if part == "state" else names[:1]
+    return {name: [read[k] for _, read in states] for k, name in enumerate(wanted)}

@@ -1,0 +1,429 @@
+"""Cells run over whole sequences: unrolled, stacked, in both directions; and torch's weights.
+
+Shapes: inputs (B, T, D), outputs (B, T, H). Sequences of a padded batch have ``lengths`` (B,);
+as in torch, the output beyond a sequence's end is zero and its last state is that of its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from rnnnotes._checks import check_choice, check_lengths, check_number, check_tensor
+from rnnnotes.cells.base import Cell, State
+from rnnnotes.cells.elman import ElmanCell
+from rnnnotes.cells.gru import GRUCell
+from rnnnotes.cells.lstm import LSTMCell
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A cell's way through a batch of sequences.
+
+    Attributes:
+        cell: the cell that ran.
+        inputs: (B, T, D).
+        states: T + 1 states; ``states[t]`` is the state after t steps, ``states[0]`` the first.
+            A padded sequence keeps its last state to the end.
+        lengths: (B,), or None if every sequence has T steps.
+    """
+
+    cell: Cell
+    inputs: Tensor
+    states: list[State]
+    lengths: Tensor | None = None
+
+    @cached_property
+    def hidden(self) -> Tensor:
+        """Hidden states h_1 to h_T, (B, T, H); zero beyond a sequence's end."""
+        hidden = torch.stack([self.cell.hidden(state) for state in self.states[1:]], dim=1)
+        if self.lengths is None:
+            return hidden
+        inside = torch.arange(hidden.shape[1], device=hidden.device) < self.lengths[:, None]
+        return hidden * inside[:, :, None]
+
+    @property
+    def last(self) -> State:
+        """The state at each sequence's end."""
+        return self.states[-1]
+
+    def gates(self) -> dict[str, Tensor]:
+        """Every gate at every step, by name, each (B, T, H)."""
+        before = [self.cell.parts(state) for state in self.states[:-1]]
+        parts = tuple(torch.stack(part, dim=1) for part in zip(*before, strict=True))
+        return self.cell.gates(self.inputs, parts if len(parts) > 1 else parts[0])
+
+
+def unroll(
+    cell: Cell, x: Tensor, state: State | None = None, lengths: Tensor | None = None
+) -> Trajectory:
+    """Run a cell over whole sequences and keep every state.
+
+    Args:
+        cell: any :class:`Cell`.
+        x: (B, T, D), T at least 1, of the cell's type.
+        state: the state before the first step; zeros if None.
+        lengths: (B,) whole numbers from 1 to T; T everywhere if None.
+    """
+    cell.check_input(x, ("B", "T", cell.input_size))
+    batch_size, steps, _ = x.shape
+    if state is None:
+        state = cell.initial_state(batch_size, like=x)
+    else:
+        cell.check_state(state, batch_size)
+    if lengths is not None:
+        check_lengths("lengths", lengths, batch_size, steps)
+        lengths = lengths.to(x.device)
+    states = [state]
+    # Time first: unbind then has one backward step for all of its views.
+    for t, projected in enumerate(cell.project_input(x.transpose(0, 1)).unbind(0)):
+        after = cell.step(projected, state)
+        state = after if lengths is None else _hold(cell, t < lengths, after, state)
+        states.append(state)
+    return Trajectory(cell, x, states, lengths)
+
+
+def _hold(cell: Cell, running: Tensor, after: State, before: State) -> State:
+    """``after`` for the sequences that still run, ``before`` for those that have ended."""
+    pairs = zip(cell.parts(after), cell.parts(before), strict=True)
+    parts = tuple(torch.where(running[:, None], new, old) for new, old in pairs)
+    return parts if len(parts) > 1 else parts[0]
+
+
+class Recurrent(nn.Module):
+    """One cell over a sequence: (B, T, D) -> (output (B, T, H), state at the end)."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        _check_is(cell, (Cell,), "cell")
+        self.cell = cell
+        self.input_size, self.output_size = cell.input_size, cell.hidden_size
+
+    def forward(
+        self, x: Tensor, state: State | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Output (B, T, H) and last state, from ``state`` (zeros if None)."""
+        trajectory = unroll(self.cell, x, state, lengths)
+        return trajectory.hidden, trajectory.last
+
+
+class Bidirectional(nn.Module):
+    """One cell from the left and one from the right, their outputs side by side.
+
+    (B, T, D) -> (output (B, T, H + H'), (state of the left-to-right cell at the sequence's end,
+    state of the right-to-left cell at the sequence's beginning)). Each padded sequence is
+    turned round within its own length.
+
+    Both last states have seen the whole sequence. ``output[:, -1]`` has not: its second half
+    has seen the last step alone.
+
+    Source: Schuster and Paliwal, Bidirectional recurrent neural networks, 1997.
+    """
+
+    def __init__(self, forward_cell: Cell, backward_cell: Cell) -> None:
+        super().__init__()
+        _check_is(forward_cell, (Cell,), "forward_cell")
+        _check_is(backward_cell, (Cell,), "backward_cell")
+        if forward_cell.input_size != backward_cell.input_size:
+            raise ValueError(
+                f"backward_cell: expected input_size {forward_cell.input_size} as the forward "
+                f"cell's, got {backward_cell.input_size}"
+            )
+        self.forward_cell = forward_cell
+        self.backward_cell = backward_cell
+        self.input_size = forward_cell.input_size
+        self.output_size = forward_cell.hidden_size + backward_cell.hidden_size
+
+    def forward(
+        self,
+        x: Tensor,
+        state: tuple[State, State] | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, tuple[State, State]]:
+        """Output (B, T, H + H') and the last state of either direction."""
+        forward_state, backward_state = (None, None) if state is None else _pair(state)
+        left = unroll(self.forward_cell, x, forward_state, lengths)
+        right = unroll(self.backward_cell, _reverse(x, lengths), backward_state, lengths)
+        output = torch.cat([left.hidden, _reverse(right.hidden, lengths)], dim=2)
+        return output, (left.last, right.last)
+
+
+def _pair(state: tuple[State, State]) -> tuple[State, State]:
+    if not isinstance(state, tuple) or len(state) != 2:
+        raise TypeError(
+            f"state: expected a tuple (forward state, backward state), got {type(state).__name__}"
+        )
+    return state
+
+
+def _reverse(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Turn each sequence round within its length; the padding stays where it is."""
+    if lengths is None:
+        return x.flip(1)
+    place = torch.arange(x.shape[1], device=x.device)
+    ends = lengths.to(x.device)[:, None]
+    source = torch.where(place < ends, ends - 1 - place, place)
+    return x.gather(1, source[:, :, None].expand_as(x))
+
+
+Layer = Recurrent | Bidirectional
+LayerState = State | tuple[State, State]
+
+
+class Stacked(nn.Module):
+    """Layers one on another, each reading the outputs of the one below.
+
+    (B, T, D) -> (output of the top layer (B, T, H), tuple of the layers' last states).
+
+    Args:
+        layers: cells or layers, bottom first; each must read what the one below gives out.
+        dropout: probability, from 0 to below 1, of losing a value between two layers while
+            training; none after the last layer, as in torch.
+        residual: from the second layer on, ``output_l = layer(output_{l-1}) + output_{l-1}``;
+            these layers must then give out as many values as they read.
+        generator: source of the dropout's randomness; torch's global one if None.
+
+    Source: Graves, Mohamed and Hinton, Speech recognition with deep recurrent neural networks,
+    2013; the residual form from Wu et al., Google's neural machine translation system, 2016.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Cell | Layer],
+        dropout: float = 0.0,
+        residual: bool = False,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        check_number("dropout", dropout, at_least=0, below=1)
+        layers = list(layers)
+        if not layers:
+            raise ValueError("layers: expected at least one layer, got none")
+        for number, layer in enumerate(layers):
+            _check_is(layer, (Cell, Recurrent, Bidirectional), f"layers[{number}]")
+        self.layers = nn.ModuleList(
+            Recurrent(layer) if isinstance(layer, Cell) else layer for layer in layers
+        )
+        self.dropout, self.residual, self.generator = dropout, residual, generator
+        self.input_size = self.layers[0].input_size
+        self.output_size = self.layers[-1].output_size
+        for number in range(1, len(layers)):
+            below, layer = self.layers[number - 1], self.layers[number]
+            if layer.input_size != below.output_size:
+                raise ValueError(
+                    f"layers[{number}]: expected input_size {below.output_size}, the output of "
+                    f"the layer below, got {layer.input_size}"
+                )
+            if residual and layer.output_size != layer.input_size:
+                raise ValueError(
+                    f"layers[{number}]: expected output size {layer.input_size}, equal to its "
+                    f"input for the residual sum, got {layer.output_size}"
+                )
+
+    def forward(
+        self,
+        x: Tensor,
+        state: tuple[LayerState, ...] | None = None,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, tuple[LayerState, ...]]:
+        """Output of the top layer and the last state of every layer, bottom first."""
+        if state is None:
+            state = (None,) * len(self.layers)
+        elif not isinstance(state, tuple) or len(state) != len(self.layers):
+            came = f" of {len(state)}" if isinstance(state, tuple) else ""
+            raise TypeError(
+                f"state: expected a tuple of {len(self.layers)} layer states, "
+                f"got {type(state).__name__}{came}"
+            )
+        last = []
+        for number, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
+            output, after = layer(self._drop(x) if number else x, before, lengths)
+            x = output + x if self.residual and number else output
+            last.append(after)
+        return x, tuple(last)
+
+    def _drop(self, x: Tensor) -> Tensor:
+        if not self.training or self.dropout == 0:
+            return x
+        keep = 1 - self.dropout
+        return x * torch.empty_like(x).bernoulli_(keep, generator=self.generator) / keep
+
+
+def from_torch(module: nn.Module) -> Cell | Layer | Stacked:
+    """Our layer with the weights of a ``torch.nn.RNN``, ``LSTM`` or ``GRU``, or of their cells.
+
+    Returns a :class:`Cell` for a torch cell; for one layer a :class:`Recurrent` or
+    :class:`Bidirectional`; for more a :class:`Stacked`. Weights are copied. Ours are batch
+    first, whatever ``module.batch_first`` is.
+
+    Raises:
+        TypeError: another kind of module.
+        ValueError: an LSTM with projections (``proj_size``).
+    """
+    if isinstance(module, nn.RNNCellBase):
+        cell = _like_torch(module, module.input_size)
+        cell.load_state_dict(module.state_dict())
+        return cell.train(module.training)
+    if not isinstance(module, nn.RNNBase):
+        raise TypeError(
+            "module: expected torch.nn.RNN, LSTM, GRU or one of their cells, "
+            f"got {type(module).__name__}"
+        )
+    if module.proj_size:
+        raise ValueError(f"module: expected proj_size 0, got {module.proj_size}")
+    weights = module.state_dict()
+    directions = 2 if module.bidirectional else 1
+    layers: list[Layer] = []
+    for number in range(module.num_layers):
+        input_size = module.hidden_size * directions if number else module.input_size
+        cells = []
+        for suffix in _suffixes(number, directions):
+            cell = _like_torch(module, input_size)
+            names = [name for name, _ in cell.named_parameters()]
+            cell.load_state_dict({name: weights[name + suffix] for name in names})
+            cells.append(cell)
+        layers.append(Bidirectional(*cells) if module.bidirectional else Recurrent(*cells))
+    layer = layers[0] if len(layers) == 1 else Stacked(layers, dropout=module.dropout)
+    return layer.train(module.training)
+
+
+def to_torch(layer: Cell | Layer | Stacked) -> nn.Module:
+    """A ``torch.nn`` module, batch first, with copies of our weights: ``from_torch`` undone.
+
+    Raises:
+        ValueError: a layer that torch has no module for: another nonlinearity or reset gate, a
+            residual stack, layers of unequal kind or width.
+        TypeError: another kind of module.
+    """
+    _check_is(layer, (Cell, Recurrent, Bidirectional, Stacked), "layer")
+    # Building a torch module draws its start; the reader's random numbers stay as they were.
+    with torch.random.fork_rng(devices=[]):
+        return _cell_to_torch(layer) if isinstance(layer, Cell) else _layer_to_torch(layer)
+
+
+def _cell_to_torch(cell: Cell) -> nn.RNNCellBase:
+    kind, options = _torch_kind(cell)
+    torch_cell = {"RNN": nn.RNNCell, "LSTM": nn.LSTMCell, "GRU": nn.GRUCell}[kind]
+    module = torch_cell(cell.input_size, cell.hidden_size, cell.bias, **_factory(cell), **options)
+    module.load_state_dict(cell.state_dict())
+    return module.train(cell.training)
+
+
+def _layer_to_torch(layer: Layer | Stacked) -> nn.RNNBase:
+    layers = list(layer.layers) if isinstance(layer, Stacked) else [layer]
+    cells = [list(cells_of(part)) for part in layers]
+    forms = {
+        (*map(str, _torch_kind(cell)), cell.hidden_size, cell.bias, len(pair))
+        for pair in cells
+        for cell in pair
+    }
+    if len(forms) > 1:
+        raise ValueError(f"layer: expected cells of one form, got {sorted(map(str, forms))}")
+    if isinstance(layer, Stacked) and layer.residual:
+        raise ValueError("layer: expected no residual sum, which torch.nn has not, got one")
+    first, directions = cells[0][0], len(cells[0])
+    kind, options = _torch_kind(first)
+    module = getattr(nn, kind)(
+        layer.input_size,
+        first.hidden_size,
+        len(layers),
+        bias=first.bias,
+        batch_first=True,
+        dropout=layer.dropout if isinstance(layer, Stacked) and len(layers) > 1 else 0.0,
+        bidirectional=directions == 2,
+        **_factory(first),
+        **options,
+    )
+    module.load_state_dict(
+        {
+            name + suffix: weight
+            for number, pair in enumerate(cells)
+            for suffix, cell in zip(_suffixes(number, directions), pair, strict=True)
+            for name, weight in cell.state_dict().items()
+        }
+    )
+    return module.train(layer.training)
+
+
+def state_from_torch(module: nn.RNNBase, state: State) -> LayerState | tuple[LayerState, ...]:
+    """A fused torch module's state, (layers * directions, B, H), as that of ``from_torch(module)``.
+
+    Args:
+        module: a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
+        state: h, or the pair (h, c) of an LSTM.
+    """
+    parts = state if isinstance(state, tuple) else (state,)
+    directions = 2 if module.bidirectional else 1
+    for part in parts:
+        check_tensor("state", part, (module.num_layers * directions, "B", module.hidden_size))
+    cells = [cell if len(cell) > 1 else cell[0] for cell in zip(*parts, strict=True)]
+    pairs = zip(*(cells[k::directions] for k in range(directions)), strict=True)
+    layers = tuple(pair if directions > 1 else pair[0] for pair in pairs)
+    return layers if module.num_layers > 1 else layers[0]
+
+
+def state_to_torch(module: nn.RNNBase, state: LayerState | tuple[LayerState, ...]) -> State:
+    """The state of ``from_torch(module)`` as torch's: ``state_from_torch`` undone."""
+    layers = state if module.num_layers > 1 else (state,)
+    cells = [cell for layer in layers for cell in (layer if module.bidirectional else (layer,))]
+    if isinstance(cells[0], tuple):
+        h, c = (torch.stack(part) for part in zip(*cells, strict=True))
+        return h, c
+    return torch.stack(cells)
+
+
+def cells_of(layer: Layer) -> Iterator[Cell]:
+    """The cell of a layer, or both of its cells, left to right first."""
+    if isinstance(layer, Bidirectional):
+        yield layer.forward_cell
+        yield layer.backward_cell
+    else:
+        yield layer.cell
+
+
+def _suffixes(number: int, directions: int) -> list[str]:
+    """The ends of torch's parameter names for layer ``number``."""
+    return [f"_l{number}", f"_l{number}_reverse"][:directions]
+
+
+def _like_torch(module: nn.RNNBase | nn.RNNCellBase, input_size: int) -> Cell:
+    """A cell of the same map, sizes and type as a torch module's; its weights are not loaded."""
+    weight = next(module.parameters())
+    factory = {"bias": module.bias, "device": weight.device, "dtype": weight.dtype}
+    # Its random start is overwritten; a generator of its own leaves the reader's seed alone.
+    factory["generator"] = torch.Generator(weight.device)
+    if isinstance(module, nn.LSTM | nn.LSTMCell):
+        return LSTMCell(input_size, module.hidden_size, **factory)
+    if isinstance(module, nn.GRU | nn.GRUCell):
+        return GRUCell(input_size, module.hidden_size, **factory)
+    return ElmanCell(input_size, module.hidden_size, module.nonlinearity, **factory)
+
+
+def _torch_kind(cell: Cell) -> tuple[str, dict[str, str]]:
+    """torch's name for a cell's map and its options, or ValueError."""
+    if type(cell) is LSTMCell:
+        return "LSTM", {}
+    if type(cell) is GRUCell:
+        check_choice("layer.reset, for torch", cell.reset, ("after",))
+        return "GRU", {}
+    if type(cell) is ElmanCell:
+        check_choice("layer.nonlinearity, for torch", cell.nonlinearity, ("tanh", "relu"))
+        return "RNN", {"nonlinearity": cell.nonlinearity}
+    raise ValueError(
+        f"layer: expected ElmanCell, LSTMCell or GRUCell for torch, got {type(cell).__name__}"
+    )
+
+
+def _factory(cell: Cell) -> dict[str, object]:
+    return {"device": cell.weight_hh.device, "dtype": cell.weight_hh.dtype}
+
+
+def _check_is(value: object, kinds: tuple[type, ...], name: str) -> None:
+    if not isinstance(value, kinds):
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name}: expected {names}, got {type(value).__name__}")
