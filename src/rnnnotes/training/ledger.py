@@ -162,9 +162,10 @@ class Claim:
             raise ValueError(f"{self.statement}: expected values for {name!r}, got none")
         share = sum(map(self.accepts, runs)) / len(runs)
         # NaN has no order: it is shown rather than sorted away.
-        middle = math.nan if any(map(math.isnan, runs)) else median(runs)
+        ordered = [run for run in runs if not math.isnan(run)] or [math.nan]
+        middle = median(runs) if len(ordered) == len(runs) else math.nan
         return Condition(
-            name, len(runs), middle, min(runs), max(runs), share, share >= self.share
+            name, len(runs), middle, min(ordered), max(ordered), share, share >= self.share
         )
 
 

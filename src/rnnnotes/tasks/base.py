@@ -1,0 +1,113 @@
+"""What a task is: it samples batches, scores outputs and knows what a trivial predictor scores."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rnnnotes._checks import check_int
+
+IGNORED = -100  # the target of a position that counts neither in the loss nor in the score
+
+
+class Batch(NamedTuple):
+    """Sequences with their answers.
+
+    ``inputs`` (B, T, D), zero beyond a sequence's length; ``targets`` (B,) or (B, 1) for one answer
+    per sequence, (B, T) for one per step; ``lengths`` (B,) long, the steps of each sequence.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    lengths: Tensor
+
+
+class Task(ABC):
+    """A task: frozen, picklable, with its own distribution of sequences and its own score.
+
+    ``readout`` says where the answer is due: ``"last"`` (after the last step) or ``"all"`` (at
+    every step). ``metric`` is ``"accuracy"`` (targets are class numbers, the loss is the
+    cross-entropy in nats) or ``"mse"`` (targets are real, loss and score are the mean squared
+    error).
+    """
+
+    name: ClassVar[str]
+    readout: ClassVar[Literal["last", "all"]] = "last"
+    metric: ClassVar[Literal["accuracy", "mse"]] = "accuracy"
+    length: int
+
+    @property
+    @abstractmethod
+    def input_size(self) -> int:
+        """D, the number of input features per step."""
+
+    @property
+    @abstractmethod
+    def output_size(self) -> int:
+        """The number of outputs: classes, or real values."""
+
+    @abstractmethod
+    def baseline(self) -> float:
+        """The score of the best predictor that ignores the input, from the task's distribution."""
+
+    @abstractmethod
+    def _draw(self, batch_size: int, generator: torch.Generator) -> Batch:
+        """A batch, with the arguments already checked."""
+
+    def sample(self, batch_size: int, generator: torch.Generator) -> Batch:
+        """``batch_size`` independent sequences; equal generators give equal batches."""
+        check_int("batch_size", batch_size)
+        if not isinstance(generator, torch.Generator):
+            raise TypeError(
+                f"generator: expected a torch.Generator, got {type(generator).__name__}; "
+                "make one with torch.Generator().manual_seed(seed)"
+            )
+        return self._draw(batch_size, generator)
+
+    def loss(self, output: Tensor, targets: Tensor) -> Tensor:
+        """The scalar to minimise: cross-entropy in nats, or mean squared error.
+
+        ``output`` (B, C) for ``readout="last"``, (B, T, C) for ``"all"``.
+        """
+        self._check_output(output, targets)
+        if self.metric == "mse":
+            return F.mse_loss(output, targets.to(output.dtype))
+        return F.cross_entropy(output.flatten(0, -2), targets.flatten(), ignore_index=IGNORED)
+
+    def score(self, output: Tensor, targets: Tensor) -> float:
+        """Accuracy in [0, 1] over the answers that count, or mean squared error."""
+        self._check_output(output, targets)
+        if self.metric == "mse":
+            return (output.detach().double() - targets.double()).square().mean().item()
+        answers, targets = self.counted(output.detach().argmax(-1)), self.counted(targets)
+        counted = targets != IGNORED
+        return ((answers == targets) & counted).sum().item() / counted.sum().item()
+
+    def counted(self, per_step: Tensor) -> Tensor:
+        """Those of the answers that the score counts; all, unless a task says otherwise."""
+        return per_step
+
+    def is_better(self, score: float, than: float) -> bool:
+        """Whether ``score`` beats ``than``: higher for accuracy, lower for squared error."""
+        return score < than if self.metric == "mse" else score > than
+
+    def _check_output(self, output: Tensor, targets: Tensor) -> None:
+        leading = targets.shape[:1] if self.metric == "mse" else targets.shape
+        expected = (*leading, self.output_size)
+        if tuple(output.shape) != expected:
+            raise ValueError(
+                f"{self.name}: output: expected shape {expected} (readout={self.readout!r}), "
+                f"got {tuple(output.shape)}"
+            )
+
+
+def full_lengths(inputs: Tensor) -> Tensor:
+    """The lengths (B,) of a batch (B, T, D) without padding."""
+    return torch.full((inputs.shape[0],), inputs.shape[1], dtype=torch.long)
+
+
+def one_hot(symbols: Tensor, size: int) -> Tensor:
+    """Symbols (B, T) as float32 vectors (B, T, size) with a single one."""
+    return F.one_hot(symbols, size).float()

@@ -1,0 +1,54 @@
+"""The recall task: name the symbol of the first step after a long wait."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from rnnnotes._checks import check_int, check_non_negative
+from rnnnotes.tasks.base import Batch, Task, full_lengths, one_hot
+
+
+@dataclass(frozen=True)
+class Recall(Task):
+    """Inputs (B, 1 + length, K): a symbol, then blank or noisy steps; target (B,): that symbol."""
+
+    length: int
+    symbols: int
+    noise: float
+    name: ClassVar[str] = "recall"
+
+    def __post_init__(self) -> None:
+        check_int("length", self.length, 0)
+        check_int("symbols", self.symbols, 2)
+        check_non_negative("noise", self.noise)
+
+    @property
+    def input_size(self) -> int:
+        return self.symbols
+
+    @property
+    def output_size(self) -> int:
+        return self.symbols
+
+    def baseline(self) -> float:
+        """1/K, since the K symbols are equally likely."""
+        return 1.0 / self.symbols
+
+    def _draw(self, batch_size: int, generator: torch.Generator) -> Batch:
+        symbol = torch.randint(self.symbols, (batch_size,), generator=generator)
+        inputs = torch.zeros(batch_size, 1 + self.length, self.symbols)
+        inputs[:, :1] = one_hot(symbol[:, None], self.symbols)
+        if self.noise:
+            inputs[:, 1:].normal_(0.0, self.noise, generator=generator)
+        return Batch(inputs, symbol, full_lengths(inputs))
+
+
+def recall(length: int = 20, symbols: int = 4, noise: float = 0.0) -> Recall:
+    """One of K symbols at step 0, then ``length`` blank steps, then its name: a lag of ``length``.
+
+    ``length`` >= 0; ``symbols`` K >= 2, equally likely; ``noise`` >= 0, the standard deviation of
+    Gaussian noise on all K inputs of the steps that follow the symbol (0: blank).
+    Source: the latching task of Bengio, Simard & Frasconi 1994, section II, with K classes.
+    """
+    return Recall(length, symbols, noise)

@@ -1,0 +1,69 @@
+"""Penalties on weights: L1, L2, and Pascanu's Omega, which acts on the gradient's way back."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from rnnnotes.cells.elman import ElmanCell
+from rnnnotes.gradient_flow import state_gradients
+from rnnnotes.layers import Trajectory
+
+Weights = Tensor | Iterable[Tensor]
+
+
+def l1_penalty(weights: Weights) -> Tensor:
+    """L1 = sum |w| over all entries of a tensor or of several."""
+    return sum(weight.abs().sum() for weight in _several(weights))
+
+
+def l2_penalty(weights: Weights) -> Tensor:
+    """L2 = 1/2 sum w^2 over all entries; its gradient is w, as SGD's ``weight_decay=1`` adds."""
+    return sum(weight.square().sum() for weight in _several(weights)) / 2
+
+
+def omega_penalty(loss: Tensor, trajectory: Trajectory) -> Tensor:
+    """How far each step back is from keeping the size of the gradient that comes through it.
+
+    Omega = mean_{k, b} ( ||v_k D_k W_hh|| / ||v_k|| - 1 )^2,
+    v_k = d loss / d h_k,  D_k = diag(phi'(a_k)),  k = 1 ... T
+
+    Here a_k = W_ih x_k + W_hh h_{k-1} + biases, so that v_k D_k W_hh is the part of
+    d loss / d h_{k-1} that comes through step k. As in the paper only W_hh is taken as variable,
+    and v_k and D_k as constant: the penalty's gradient goes to ``weight_hh`` alone, from one more
+    matrix product. Steps that no gradient reaches (v_k = 0) are left out of the mean.
+
+    Args:
+        loss: a scalar computed from ``trajectory``; its graph is kept for ``loss.backward()``.
+        trajectory: of an :class:`ElmanCell`, from ``unroll``, every sequence of T steps.
+
+    Source: Pascanu, Mikolov & Bengio 2013, equations 9 and 10, which sum over k; the authors'
+    published code takes the mean, as here, and compares squared norms, which is not done here.
+    """
+    cell = trajectory.cell
+    if not isinstance(cell, ElmanCell):
+        raise TypeError(f"trajectory: expected one of an ElmanCell, got {type(cell).__name__}")
+    if trajectory.lengths is not None:
+        raise ValueError("trajectory: expected sequences of equal length, got padded ones")
+    (incoming,) = state_gradients(loss, trajectory)  # (T, B, H)
+    # The ratio of norms does not depend on the size of v_k, which may be too small to be squared.
+    size = incoming.double().norm(dim=2, keepdim=True)
+    reached = size.squeeze(2) > 0
+    direction = torch.where(size > 0, incoming / size, 0.0).to(incoming.dtype)
+    before = torch.stack(trajectory.states[:-1]).detach()
+    with torch.enable_grad():
+        projected = cell.project_input(trajectory.inputs.detach().transpose(0, 1)).detach()
+        # The gradient by the product's summand is that by a_k: D_k applied to v_k.
+        projected.requires_grad_()
+        after = cell.step(projected.flatten(0, 1), before.flatten(0, 1))
+        (through,) = torch.autograd.grad(after, projected, direction.flatten(0, 1))
+        ratios = torch.linalg.vector_norm(through @ cell.weight_hh, dim=2)
+        deviations = (ratios - 1).square() * reached
+    return deviations.sum() / reached.sum().clamp(min=1)
+
+
+def _several(weights: Weights) -> list[Tensor]:
+    weights = [weights] if isinstance(weights, Tensor) else list(weights)
+    if not weights:
+        raise ValueError("weights: expected at least one tensor, got none")
+    return weights
