@@ -1,0 +1,878 @@
+"""Charts: arrays or tensors in, Axes out. One that gets no Axes makes a figure of its own."""
+
+from collections.abc import Mapping
+from statistics import NormalDist
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Circle, PathPatch, Rectangle
+from matplotlib.path import Path
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import Affine2D, ScaledTranslation
+
+from .style import (
+    colour,
+    in_house_style,
+    label_column,
+    label_lines,
+    line_colours,
+    number,
+    power_ticks,
+    set_title,
+    wrap,
+)
+
+FLOAT32_SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
+FLOAT32_LARGEST = float(np.finfo(np.float32).max)
+BAND_ALPHA = 0.18
+
+
+def _axes(ax, height=3.6):
+    if ax is not None:
+        return ax
+    return plt.subplots(figsize=(plt.rcParams["figure.figsize"][0], height))[1]
+
+
+def _plain(value):
+    """Return an array, tensor or nested list as an array of float64."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value, dtype=float)
+
+
+def _array(name, value, dims):
+    """Return ``value`` as float64; ValueError unless it has ``dims`` dimensions, none empty."""
+    array = _plain(value)
+    if array.ndim != len(dims) or array.size == 0:
+        wanted = f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
+        raise ValueError(f"{name}: expected a non-empty shape {wanted}, got {array.shape}")
+    return array
+
+
+def _same_length(name, array, other, length):
+    if len(array) != length:
+        raise ValueError(
+            f"{name}: expected {length} values, one for each of {other}, got {len(array)}"
+        )
+
+
+def _curves(name, curves, dim):
+    """Return {label: (seeds, n) array} with one n; a single curve (n,) counts as one seed."""
+    if not isinstance(curves, Mapping) or not curves:
+        raise ValueError(f"{name}: expected a dict {{label: (seeds, {dim})}}, got {curves!r:.60}")
+    arrays = {}
+    for label, value in curves.items():
+        array = _plain(value)
+        array = array[None] if array.ndim == 1 else array
+        arrays[label] = _array(f"{name}[{label!r}]", array, ("seeds", dim))
+    lengths = {label: array.shape[1] for label, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            f"{name}: expected the same number of {dim} for every label, got {lengths}"
+        )
+    return arrays
+
+
+def _spread(array, quantiles):
+    """Return low, median, high over seeds; NaN counts as infinite, low and high are seeds' own."""
+    array = np.where(np.isnan(array), np.inf, array)
+    low = np.quantile(array, quantiles[0], axis=0, method="lower")
+    high = np.quantile(array, quantiles[1], axis=0, method="higher")
+    return low, np.median(array, axis=0), high
+
+
+def _draw_spread(ax, x, low, middle, high, hue, inside):
+    """Draw a median line and its band, the band clipped to ``inside``, and return the line."""
+    if np.any(low != high):
+        low, high = np.clip(low, *inside), np.clip(high, *inside)
+        ax.fill_between(x, low, high, color=hue, alpha=BAND_ALPHA, linewidth=0)
+    return ax.plot(x, np.where(np.isfinite(middle), middle, np.nan), color=hue)[0]
+
+
+def _line_across(ax, y, text, below=False):
+    """Draw a dashed horizontal line over the curves, its name above or below its left end."""
+    ax.axhline(y, color=colour("muted"), linewidth=1.2, linestyle=(0, (4, 3)), zorder=2.5)
+    if text:
+        ax.annotate(
+            text,
+            (0, y),
+            (3, -5 if below else 3),
+            xycoords=ax.get_yaxis_transform(),
+            textcoords="offset points",
+            ha="left",
+            va="top" if below else "bottom",
+            color=colour("muted"),
+        )
+
+
+@in_house_style
+def norms_by_lag(
+    norms,
+    *,
+    lags=None,
+    horizon=None,
+    floor=FLOAT32_SMALLEST,
+    ceiling=FLOAT32_LARGEST,
+    type_name="float32",
+    quantiles=(0.0, 1.0),
+    colours=None,
+    title="Gradient norm by lag",
+    xlabel="lag T − t, in steps",
+    ylabel="gradient norm",
+    ax=None,
+):
+    """Draw gradient norms against lag: median over seeds, and a band; y is logarithmic.
+
+    A line whose median is 0 or infinite from some lag on ends there, at a cross on the line that
+    marks ``floor`` or ``ceiling``; those two are drawn only where the norms reach them.
+
+    Args:
+        norms: {label: (seeds, lags) or (lags,)}, not negative; NaN counts as infinite.
+        lags: (lags,) the x of each column; 0, 1, 2, … if None.
+        horizon: {label: lag}: a dot on the line, and the lag in its label; None or infinite where
+            it is never reached.
+        floor, ceiling: the smallest and the largest number of the type of that name.
+        quantiles: of the band; (0, 1) is the whole range of the seeds.
+        colours: {label: name of a colour}.
+    """
+    arrays = _curves("norms", norms, "lags")
+    count = next(iter(arrays.values())).shape[1]
+    x = np.arange(count) if lags is None else _array("lags", lags, ("lags",))
+    _same_length("lags", x, "the norms' columns", count)
+    for label, array in arrays.items():
+        if np.any(array < 0):
+            raise ValueError(f"norms[{label!r}]: expected none below 0, got {np.nanmin(array):g}")
+    ax = _axes(ax)
+    ax.set_yscale("log")
+    hues = line_colours(arrays, colours)
+    values = np.concatenate([array.ravel() for array in arrays.values()])
+    finite = values[np.isfinite(values) & (values > 0)]
+    if finite.size == 0:
+        raise ValueError("norms: expected one above 0 and finite, got none")
+    inside = [min(finite.min(), 1.0), max(finite.max(), 1.0)]
+    sunk, burst = values.min() <= floor, not np.all(values <= ceiling)
+    if sunk:
+        inside[0] = min(inside[0], floor)
+    if burst:
+        inside[1] = max(inside[1], ceiling)
+    # In logarithms: the span may be beyond what a float can hold.
+    decades = max(np.log10(inside[1]) - np.log10(inside[0]), 1.0)
+    room, label_room = 10 ** (0.05 * decades), 10 ** (0.13 * decades)
+    ax.set_ylim(
+        inside[0] / (label_room if sunk else room), inside[1] * (label_room if burst else room)
+    )
+    if sunk:
+        _line_across(ax, floor, f"smallest {type_name}: {number(floor)}", below=True)
+    if burst:
+        _line_across(ax, ceiling, f"largest {type_name}: {number(ceiling)}")
+
+    spreads = {label: _spread(array, quantiles) for label, array in arrays.items()}
+    reached = {} if horizon is None else dict(horizon)
+    if unknown := [label for label in reached if label not in arrays]:
+        raise ValueError(f"horizon: expected labels of {list(arrays)}, got {unknown[0]!r}")
+    ends = []
+    for label, (low, middle, high) in spreads.items():
+        shown = np.where((middle > 0) & np.isfinite(middle), middle, np.nan)
+        _draw_spread(ax, x, low, shown, high, hues[label], inside)
+        text, lag, end, side = label, reached.get(label), _last(x, shown), 0
+        if lag is not None and np.isfinite(lag):
+            y = np.exp(np.interp(lag, x, np.log(np.clip(middle, *inside))))
+            ax.plot(lag, y, "o", color=hues[label], markersize=7)
+            text = f"{label}\nhorizon {lag:g}"
+        for lost, at, inward in ((middle == 0, floor, 1), (np.isinf(middle), ceiling, -1)):
+            if lost.any():
+                end, side = (x[lost.argmax()], at), inward
+                ax.plot(*end, "x", color=hues[label], markersize=7, markeredgewidth=2)
+        ends.append((text, *end, hues[label], side))
+    power_ticks(ax.yaxis)
+    ax.set_xlim(x.min(), x.max())
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    set_title(ax, title)
+    label_lines(ax, ends)
+    return ax
+
+
+@in_house_style
+def learning_curves(
+    curves,
+    *,
+    steps=None,
+    baseline=None,
+    baseline_label="trivial baseline",
+    window=None,
+    log=True,
+    quantiles=(0.0, 1.0),
+    colours=None,
+    title="Loss during training",
+    xlabel="training step",
+    ylabel="loss",
+    ax=None,
+):
+    """Draw a loss against the training step: median over seeds, and a band.
+
+    A seed that gave NaN or Inf counts as infinite from there on and is counted in its label.
+
+    Args:
+        curves: {label: (seeds, steps) or (steps,)}.
+        steps: (steps,) the x of each column; 1, 2, 3, … if None.
+        baseline: what the trivial predictor scores, drawn as a dashed line.
+        window: each point is the mean of so many steps in a row (the x label says so); None
+            takes as many as leave no more than 200 points.
+        log: logarithmic y; the curves and the baseline must then be above 0.
+        quantiles: of the band; (0, 1) is the whole range of the seeds.
+        colours: {label: name of a colour}.
+    """
+    arrays = _curves("curves", curves, "steps")
+    count = next(iter(arrays.values())).shape[1]
+    x = np.arange(1, count + 1) if steps is None else _array("steps", steps, ("steps",))
+    _same_length("steps", x, "the curves' columns", count)
+    window = -(-count // 200) if window is None else window
+    if not 1 <= window <= count:
+        raise ValueError(f"window: expected 1 to {count} steps, got {window}")
+    lowest = min(np.nanmin(array, initial=np.inf) for array in arrays.values())
+    if log and min(lowest, np.inf if baseline is None else baseline) <= 0:
+        raise ValueError(f"curves: expected values above 0 on a log axis, got {lowest:g}")
+    for label, array in arrays.items():
+        arrays[label] = np.where(np.logical_or.accumulate(~np.isfinite(array), 1), np.inf, array)
+    means = {label: _window_means(array, window) for label, array in arrays.items()}
+    values = np.concatenate([array.ravel() for array in means.values()])
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        raise ValueError("curves: expected a finite value, got none")
+    inside = values.min(), values.max()
+    ax = _axes(ax)
+    if log:
+        ax.set_yscale("log")
+    hues, ends = line_colours(arrays, colours), []
+    x = _window_means(x[None], window)[0]
+    for label, array in means.items():
+        low, middle, high = _spread(array, quantiles)
+        _draw_spread(ax, x, low, middle, high, hues[label], inside)
+        lost = int((~np.isfinite(arrays[label])).any(axis=1).sum())
+        text = f"{label} ({lost} of {len(array)} diverged)" if lost else label
+        ends.append((text, *_last(x, middle), hues[label]))
+    ax.margins(y=0.1)
+    if baseline is not None:
+        _line_across(ax, baseline, baseline_label)
+    if log:
+        power_ticks(ax.yaxis)
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.set_xlim(0 if steps is None else x.min(), x.max())
+    ax.set_xlabel(xlabel if window == 1 else f"{xlabel} (means of {window})")
+    ax.set_ylabel(ylabel)
+    set_title(ax, title)
+    label_lines(ax, ends)
+    return ax
+
+
+def _window_means(array, window):
+    """Return means of ``window`` columns in a row; the last may be of fewer."""
+    parts = [array[:, i : i + window] for i in range(0, array.shape[1], window)]
+    return np.stack([part.mean(axis=1) for part in parts], axis=1)
+
+
+def _last(x, y):
+    shown = np.flatnonzero(np.isfinite(y))
+    return (x[shown[-1]], y[shown[-1]]) if shown.size else (np.nan, np.nan)
+
+
+def wilson_interval(successes, n, confidence=0.95):
+    """Return low and high of Wilson's interval for a share.
+
+    (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n), with p = successes/n and z the normal
+    quantile of (1 + confidence)/2. Wilson 1927.
+    """
+    successes, n = np.asarray(successes, float), np.asarray(n, float)
+    if np.any(n < 1) or np.any(successes < 0) or np.any(successes > n):
+        raise ValueError(f"successes: expected 0 to n, n at least 1, got {successes} of {n}")
+    p, z = successes / n, NormalDist().inv_cdf((1 + confidence) / 2)
+    middle = p + z**2 / (2 * n)
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    # At 0 and at n the exact ends are 0 and 1; rounding must not pass them or the share.
+    low = np.clip((middle - half) / (1 + z**2 / n), 0, p)
+    high = np.clip((middle + half) / (1 + z**2 / n), p, 1)
+    return low, high
+
+
+@in_house_style
+def success_by_length(
+    successes,
+    *,
+    confidence=0.95,
+    baseline=None,
+    baseline_label="chance",
+    colours=None,
+    title="Share of seeds that succeed, by length",
+    xlabel="length of the sequence",
+    ylabel="share that succeeds",
+    ax=None,
+):
+    """Draw shares of successes against length, each with Wilson's interval.
+
+    Args:
+        successes: {label: (lengths, successes, n)}: two arrays of one length, and n, one for all
+            or one for each length.
+        confidence: of the intervals.
+        baseline: a share from 0 to 1, drawn as a dashed line.
+        colours: {label: name of a colour}.
+    """
+    if not isinstance(successes, Mapping) or not successes:
+        raise ValueError("successes: expected a dict {label: (lengths, successes, n)}")
+    ax = _axes(ax)
+    hues, ends, ticks = line_colours(successes, colours), [], set()
+    for i, (label, (lengths, won, n)) in enumerate(successes.items()):
+        lengths = _array(f"successes[{label!r}][0]", lengths, ("lengths",))
+        won = _array(f"successes[{label!r}][1]", won, ("lengths",))
+        _same_length(f"successes[{label!r}][1]", won, "its lengths", len(lengths))
+        low, high = wilson_interval(won, n, confidence)
+        share = won / np.asarray(n, float)
+        # Intervals at one length stand beside each other, by points and not by lengths.
+        aside = ScaledTranslation(
+            (i - (len(successes) - 1) / 2) * 5 / 72, 0, ax.figure.dpi_scale_trans
+        )
+        ax.errorbar(
+            lengths,
+            share,
+            yerr=[share - low, high - share],
+            color=hues[label],
+            marker="o",
+            linewidth=1.6,
+            elinewidth=1.4,
+            transform=ax.transData + aside,
+        )
+        ticks |= set(lengths.tolist())
+        ends.append((label, share[-1], hues[label]))
+    if baseline is not None:
+        _line_across(ax, baseline, baseline_label)
+    ax.set_ylim(-0.03, 1.03)
+    ax.yaxis.set_major_formatter(FuncFormatter(_percent))
+    ticks = sorted(ticks)
+    room = 0.05 * (ticks[-1] - ticks[0]) or 1
+    ax.set_xlim(ticks[0] - room, ticks[-1] + room)
+    if len(ticks) <= 7:
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    set_title(ax, title)
+    label_lines(ax, [(label, ticks[-1] + room, y, hue) for label, y, hue in ends])
+    return ax
+
+
+@in_house_style
+def contributions(
+    parts,
+    *,
+    share=0.99,
+    log=False,
+    hue="gradient",
+    title="What each step adds to the gradient of the shared weight",
+    xlabel="step t",
+    ylabel="share of all the steps' norms",
+    ax=None,
+):
+    """Draw how much of a shared weight's gradient each step makes, and how few make most of it.
+
+    Args:
+        parts: (T,) or (seeds, T), norms of the parts of steps 1 to T in order of time. Bars are
+            the medians over seeds of part / sum of the parts, the whiskers their range.
+        share: the text names the smallest number of last steps that make this share.
+        log: logarithmic y.
+        hue: name of a colour.
+    """
+    array = _curves("parts", {"parts": parts}, "steps")["parts"]
+    total = array.sum(axis=1, keepdims=True)
+    if not np.all(np.isfinite(total)) or np.any(array < 0) or np.any(total == 0):
+        raise ValueError("parts: expected finite norms of at least 0, and not all of them 0")
+    low, middle, high = _spread(array / total, (0.0, 1.0))
+    steps = np.arange(1, len(middle) + 1)
+    last = _last_steps(middle, share)
+    ax = _axes(ax)
+    if log:
+        ax.set_yscale("log")
+    inner = colour(hue)
+    ax.axvspan(
+        len(middle) - last + 0.5, len(middle) + 0.5, color=colour("slate"), alpha=0.14, linewidth=0
+    )
+    ax.bar(steps, middle, width=0.8, color=inner, linewidth=0)
+    if len(array) > 1:
+        ax.vlines(steps, low, high, color=colour("ink"), linewidth=1)
+    few = "the last step makes" if last == 1 else f"the last {last} of {len(middle)} steps make"
+    left = last > len(middle) / 2
+    ax.annotate(
+        f"{few} {_percent(share)}",
+        (len(middle) - last + 0.5, 1),
+        (5 if left else -6, -4),
+        xycoords=ax.get_xaxis_transform(),
+        textcoords="offset points",
+        ha="left" if left else "right",
+        va="top",
+        color=colour("ink"),
+    )
+    if log:
+        power_ticks(ax.yaxis)
+    else:
+        ax.set_ylim(0, None)
+        ax.yaxis.set_major_formatter(FuncFormatter(_percent))
+    ax.set_xlim(0.5, len(middle) + 0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    set_title(ax, title)
+    return ax
+
+
+def _percent(value, _=None):
+    return f"{100 * value:.3g} %"
+
+
+def _last_steps(parts, share):
+    """Return the smallest k for which the last k parts make ``share`` of their sum."""
+    made = np.cumsum(parts[::-1]) / parts.sum()
+    return int(np.searchsorted(made, share * (1 - 1e-12)) + 1)
+
+
+@in_house_style
+def clipping_arrows(
+    gradient,
+    clipped,
+    *,
+    components=(0, 1),
+    box=None,
+    ball=None,
+    colours=None,
+    title="What clipping does to the direction",
+    xlabel=None,
+    ylabel=None,
+    ax=None,
+):
+    """Draw a gradient and what each way of clipping leaves of it, in the plane of two components.
+
+    The labels give each one's norm, and the angle to the gradient, of the whole vectors.
+
+    Args:
+        gradient: (n,), n at least 2, not zero.
+        clipped: {label: (n,)}.
+        components: the two components that are drawn.
+        box: the threshold of value clipping, drawn as a square.
+        ball: the threshold of norm clipping, drawn as a circle.
+        colours: {label: name of a colour}.
+    """
+    gradient = _array("gradient", gradient, ("n",))
+    vectors = {"gradient": gradient}
+    for label, vector in clipped.items():
+        vectors[label] = _array(f"clipped[{label!r}]", vector, ("n",))
+        _same_length(
+            f"clipped[{label!r}]", vectors[label], "the gradient's components", len(gradient)
+        )
+    i, j = components
+    ax = _axes(ax)
+    hues = line_colours(vectors, colours)
+    ends = []
+    if box is not None:
+        ax.add_patch(Rectangle((-box, -box), 2 * box, 2 * box, **_outline()))
+    if ball is not None:
+        ax.add_patch(Circle((0, 0), ball, **_outline()))
+    for label, vector in vectors.items():
+        tip = vector[i], vector[j]
+        ax.annotate(
+            "", tip, (0, 0), arrowprops=_arrow(hues[label], 3 if label != "gradient" else 2)
+        )
+        length = np.linalg.norm(vector)
+        text = f"{label}: length {length:.3g}"
+        if label != "gradient":
+            text += f"\nturned by {_angle(gradient, vector):.0f}°"
+        ends.append((text, *tip, hues[label]))
+    reach = [abs(v) for v in (box, ball) if v is not None]
+    corners = np.array([[v[i], v[j]] for v in vectors.values()] + [[0, 0]])
+    corners = np.concatenate([corners, *([[[-r, -r], [r, r]] for r in reach])])
+    # The limits follow the frame, so that lengths are equal both ways and no room is lost.
+    ax.update_datalim(corners)
+    ax.margins(0.06)
+    ax.autoscale_view()
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.grid(True, axis="both")
+    ax.axhline(0, color=colour("muted"), linewidth=0.9, zorder=1)
+    ax.axvline(0, color=colour("muted"), linewidth=0.9, zorder=1)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    ax.set_xlabel(f"component {i}" if xlabel is None else xlabel)
+    ax.set_ylabel(f"component {j}" if ylabel is None else ylabel)
+    set_title(ax, title)
+    label_column(ax, ends)
+    return ax
+
+
+def _angle(a, b):
+    """Return the angle between two vectors in degrees; NaN if one is zero."""
+    a, b = a / (np.linalg.norm(a) or np.nan), b / (np.linalg.norm(b) or np.nan)
+    # Stable where arccos of a cosine near 1 is not.
+    return np.degrees(2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b)))
+
+
+def _outline():
+    return dict(fill=False, edgecolor=colour("muted"), linewidth=1.1, linestyle=(0, (4, 3)))
+
+
+def _arrow(hue, width=2.0, head=1.0):
+    """Return the properties of an arrow that ends exactly at its point."""
+    style = f"-|>,head_length={0.5 * head},head_width={0.25 * head}"
+    return dict(
+        arrowstyle=style,
+        color=hue,
+        linewidth=width,
+        shrinkA=0,
+        shrinkB=0,
+        mutation_scale=14,
+        joinstyle="miter",
+        capstyle="butt",
+    )
+
+
+@in_house_style
+def cliff(
+    w,
+    b,
+    error,
+    paths=None,
+    *,
+    levels=8,
+    colours=None,
+    title="The error surface has a cliff",
+    xlabel="weight w (the darker, the higher the error)",
+    ylabel="bias b",
+    ax=None,
+):
+    """Draw an error surface over two parameters as a map, darker is higher, and paths over it.
+
+    A path that leaves the map ends at its edge, and its label says where it went.
+
+    Args:
+        w: (n,) and b: (m,), increasing.
+        error: (m, n), the error at (w[j], b[i]).
+        paths: {label: (steps + 1, 2)} with rows (w, b), the first where all begin.
+        levels: number of shades, of equal steps of error.
+        colours: {label: name of a colour}.
+    """
+    w, b = _array("w", w, ("n",)), _array("b", b, ("m",))
+    error = _array("error", error, ("m", "n"))
+    if error.shape != (len(b), len(w)):
+        raise ValueError(f"error: expected shape {(len(b), len(w))}, got {error.shape}")
+    ax = _axes(ax)
+    edges = np.linspace(np.nanmin(error), np.nanmax(error), levels + 1)
+    # One hue in steps of opacity reads on light paper and on dark alike.
+    shades = [(*to_rgb(colour("slate")), alpha) for alpha in np.linspace(0.0, 0.75, levels)]
+    ax.contourf(w, b, error, levels=edges, colors=shades)
+    ax.contour(w, b, error, levels=edges[1:-1], colors=[colour("slate")], linewidths=0.6)
+    ends, hues = [], line_colours(paths or {}, colours)
+    for label, path in (paths or {}).items():
+        path = _array(f"paths[{label!r}]", path, ("steps + 1", "2"))
+        if path.shape[1] != 2:
+            raise ValueError(f"paths[{label!r}]: expected shape (steps + 1, 2), got {path.shape}")
+        inside = (path >= (w[0], b[0])).all(1) & (path <= (w[-1], b[-1])).all(1)
+        stays = len(path) if inside.all() else int((~inside).argmax())
+        if stays == 0:
+            raise ValueError(f"paths[{label!r}]: expected to begin on the map, got {path[0]}")
+        ax.plot(*path[:stays].T, "o-", color=hues[label], markersize=4.5, linewidth=1.6)
+        end, text = path[stays - 1], label
+        if stays < len(path):
+            gone = path[stays]
+            end = _edge(end, gone, (w[0], b[0]), (w[-1], b[-1]))
+            ax.annotate("", end, path[stays - 1], arrowprops=_arrow(hues[label], 1.6, 0.8))
+            where = f"w = {number(gone[0])}, b = {number(gone[1])}"
+            text = f"{label}: leaps to\n{where}"
+        ends.append((text, *end, hues[label]))
+    ax.set_xlim(w[0], w[-1])
+    ax.set_ylim(b[0], b[-1])
+    ax.grid(False)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    set_title(ax, title)
+    label_column(ax, ends, width=100)
+    return ax
+
+
+def _edge(start, stop, low, high):
+    """Return where the segment from ``start``, inside, to ``stop``, outside, leaves the box."""
+    start, way = np.asarray(start, float), np.subtract(stop, start)
+    limit = np.where(way > 0, high, low)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = np.where(way == 0, np.inf, (limit - start) / way)
+    return start + shares.min() * way
+
+
+@in_house_style
+def dot_rows(
+    rows,
+    *,
+    threshold=None,
+    threshold_label=None,
+    log=False,
+    colours=None,
+    title="Every seed",
+    xlabel="measured",
+    ax=None,
+):
+    """Draw one row of dots for each label, a dot a seed, a tick at the median, and a threshold.
+
+    What cannot be drawn (not finite, or not above 0 on a log axis) is counted in the row's label.
+
+    Args:
+        rows: {label: (seeds,)}, the first at the top.
+        threshold: drawn as a dashed vertical line with ``threshold_label`` over it.
+        log: logarithmic x.
+        colours: {label: name of a colour}.
+    """
+    if not isinstance(rows, Mapping) or not rows:
+        raise ValueError("rows: expected a dict {label: (seeds,)}")
+    arrays = {label: _array(f"rows[{label!r}]", row, ("seeds",)) for label, row in rows.items()}
+    ax = _axes(ax, height=1.25 + 0.47 * len(rows))
+    if log:
+        ax.set_xscale("log")
+    hues, names = line_colours(arrays, colours), []
+    drawn = {}
+    for label, row in arrays.items():
+        drawn[label] = np.sort(row[np.isfinite(row) & ((row > 0) | (not log))])
+        missing = len(row) - len(drawn[label])
+        names.append(f"{label} ({missing} of {len(row)} off the axis)" if missing else label)
+    ever = np.concatenate([*drawn.values(), [] if threshold is None else [threshold]])
+    if ever.size == 0:
+        raise ValueError("rows: expected a value that can be drawn, got none")
+    across = np.ptp(np.log(ever) if log else ever)
+    for i, (label, row) in enumerate(drawn.items()):
+        lift = _lifts(np.log(row) if log else row, 0.018 * across)
+        ax.plot(
+            row, i + lift, "o", color=hues[label], alpha=0.75, markersize=6.5, markeredgewidth=0
+        )
+        if row.size:
+            ax.plot([np.median(row)] * 2, [i - 0.34, i + 0.34], color=colour("ink"), linewidth=1.6)
+    ax.set_ylim(len(rows) - 0.5, -0.5 if threshold is None else -1.0)
+    size = plt.rcParams["font.size"]
+    ax.set_yticks(range(len(rows)), [wrap(name, 110, size) for name in names])
+    ax.tick_params(axis="y", labelcolor=colour("ink"))
+    ax.spines["left"].set_visible(False)
+    if threshold is not None:
+        ax.axvline(
+            threshold, color=colour("muted"), linewidth=1.2, linestyle=(0, (4, 3)), zorder=1.5
+        )
+        low, high = ax.get_xlim()
+        middle = np.sqrt(low * high) if log else (low + high) / 2
+        right = threshold > middle
+        ax.annotate(
+            f"threshold {number(threshold)}" if threshold_label is None else threshold_label,
+            (threshold, -1.0),
+            (-4 if right else 4, -2),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="top",
+            color=colour("muted"),
+        )
+    if log:
+        power_ticks(ax.xaxis)
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.grid(True, axis="x")
+    ax.set_xlabel(xlabel)
+    set_title(ax, title)
+    return ax
+
+
+def _lifts(row, near):
+    """Return a lift for each of sorted values, so that close ones do not hide each other."""
+    lifts, taken = [], {}
+    for value in row:
+        for lift in (0.0, -0.17, 0.17):
+            if value - taken.get(lift, -np.inf) >= near:
+                break
+        taken[lift] = value
+        lifts.append(lift)
+    return np.array(lifts)
+
+
+@in_house_style
+def spectrum(
+    matrices,
+    *,
+    colours=None,
+    title="Eigenvalues and the unit circle",
+    xlabel="real part",
+    ylabel="imaginary part",
+    ax=None,
+):
+    """Draw eigenvalues in the complex plane with the unit circle; labels give spectral radii.
+
+    Args:
+        matrices: (H, H), or {label: (H, H)}.
+        colours: {label: name of a colour}.
+    """
+    matrices = matrices if isinstance(matrices, Mapping) else {"": matrices}
+    ax = _axes(ax, height=4.2)
+    ax.add_patch(Circle((0, 0), 1, **_outline()))
+    hues, ends = line_colours(matrices, colours), []
+    corners = [[-1, -1], [1, 1]]
+    for label, matrix in matrices.items():
+        name = f"matrices[{label!r}]" if label else "matrices"
+        matrix = _array(name, matrix, ("H", "H"))
+        if matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
+            raise ValueError(f"{name}: expected a finite square matrix, got {matrix.shape}")
+        values = np.linalg.eigvals(matrix)
+        ax.plot(values.real, values.imag, "o", color=hues[label], markersize=5, alpha=0.8, mew=0)
+        corners += [[v.real, v.imag] for v in values]
+        largest = values[np.lexsort((values.imag, abs(values).round(12)))[-1]]
+        text = f"spectral radius {abs(largest):.3g}"
+        ends.append((f"{label}\n{text}".strip(), largest.real, largest.imag, hues[label]))
+    ax.update_datalim(corners)
+    ax.margins(0.06)
+    ax.autoscale_view()
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.grid(True, axis="both")
+    ax.axhline(0, color=colour("muted"), linewidth=0.9, zorder=1)
+    ax.axvline(0, color=colour("muted"), linewidth=0.9, zorder=1)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    set_title(ax, title)
+    label_column(ax, ends)
+    return ax
+
+
+@in_house_style
+def gates_over_time(
+    gates,
+    *,
+    tokens=None,
+    quantiles=(0.25, 0.75),
+    colours=None,
+    title="The gates over time",
+    xlabel="step t",
+    ylabel="value of the gate",
+    ax=None,
+):
+    """Draw gates against time: the median over units, and a band.
+
+    Args:
+        gates: {name: (T, H) or (T,)}, e.g. ``cell.gates`` at each step stacked, one sequence; a
+            gate named in ``palette.MEANING`` takes its colour.
+        tokens: T texts to write under the steps instead of 1 to T.
+        quantiles: of the band over units.
+        colours: {name: name of a colour}.
+    """
+    if not isinstance(gates, Mapping) or not gates:
+        raise ValueError("gates: expected a dict {name: (T, H)}")
+    units = {}
+    for name, value in gates.items():
+        array = _plain(value)
+        units[name] = array.T if array.ndim == 2 else array
+    arrays = _curves("gates", units, "steps")
+    x = np.arange(1, next(iter(arrays.values())).shape[1] + 1)
+    ax = _axes(ax)
+    hues, ends = line_colours(arrays, colours), []
+    everything = np.concatenate([array.ravel() for array in arrays.values()])
+    inside = np.nanmin(everything), np.nanmax(everything)
+    for name, array in arrays.items():
+        low, middle, high = _spread(array, quantiles)
+        _draw_spread(ax, x, low, middle, high, hues[name], inside)
+        ends.append((name.replace("_", " "), *_last(x, middle), hues[name]))
+    ax.set_ylim(min(-0.03, inside[0] - 0.03), max(1.03, inside[1] + 0.03))
+    ax.set_xlim(1, max(len(x), 2))
+    if tokens is None:
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    else:
+        _same_length("tokens", tokens, "the steps", len(x))
+        ax.set_xticks(x, [str(token) for token in tokens])
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    set_title(ax, title)
+    label_lines(ax, ends)
+    return ax
+
+
+@in_house_style
+def phase_diagram(
+    x,
+    y,
+    z,
+    *,
+    edges=(-9, -6, -3, -1, 1, 3, 6, 9),
+    low="blue",
+    high="orange",
+    title="Where gradients vanish and where they explode",
+    xlabel="x",
+    ylabel="y",
+    zlabel="log₁₀ of the norm",
+    ax=None,
+):
+    """Draw a quantity over two parameters as cells in two hues, each the stronger the farther out.
+
+    Args:
+        x: (n,), y: (m,), increasing: the centres of the cells.
+        z: (m, n), e.g. log10 of last over first gradient norm; ±Inf falls in the outermost shade,
+            NaN is left blank.
+        edges: increasing borders of the shades; with an odd number of shades the middle one stays
+            blank. Those below take the colour ``low``, those above ``high``.
+    """
+    x, y, z = _array("x", x, ("n",)), _array("y", y, ("m",)), _array("z", z, ("m", "n"))
+    if z.shape != (len(y), len(x)):
+        raise ValueError(f"z: expected shape {(len(y), len(x))}, got {z.shape}")
+    if min(len(x), len(y)) < 2 or np.any(np.diff(x) <= 0) or np.any(np.diff(y) <= 0):
+        raise ValueError("x, y: expected at least two increasing values each")
+    edges = np.asarray(edges, float)
+    ax = _axes(ax, height=4.0)
+    count = len(edges) + 1
+    shade = np.where(np.isnan(z), -1, np.searchsorted(edges, z, side="right"))
+    columns, rows = _borders(x), _borders(y)
+    handles = []
+    for k in range(count):
+        away = k - (count - 1) / 2
+        hue = colour(high if away > 0 else low)
+        alpha = 0.85 * abs(away) / ((count - 1) / 2)
+        # One path for each shade: a patch for each cell would weigh a hundred times as much.
+        boxes = [
+            Path.unit_rectangle().transformed(
+                Affine2D()
+                .scale(columns[stop] - columns[start], rows[i + 1] - rows[i])
+                .translate(columns[start], rows[i])
+            )
+            for i in range(len(y))
+            for start, stop in _runs(shade[i] == k)
+        ]
+        style = dict(facecolor=hue, alpha=alpha, linewidth=0, antialiased=False)
+        if boxes:
+            ax.add_patch(PathPatch(Path.make_compound_path(*boxes), **style))
+        if k == 0:
+            text = f"below {number(edges[0])}"
+        elif k == count - 1:
+            text = f"above {number(edges[-1])}"
+        else:
+            text = f"{number(edges[k - 1])} to {number(edges[k])}"
+        rim = dict(edgecolor=colour("muted"), linewidth=0.6, antialiased=True)
+        swatch = dict(facecolor=(hue, alpha), label=text)
+        handles.append(Rectangle((0, 0), 1, 1, **swatch, **rim))
+    ax.set_xlim(columns[0], columns[-1])
+    ax.set_ylim(rows[0], rows[-1])
+    ax.grid(False)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.legend(
+        handles=handles[::-1],
+        title=wrap(zlabel, 95, plt.rcParams["font.size"]),
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        alignment="left",
+    )
+    set_title(ax, title)
+    return ax
+
+
+def _borders(centres):
+    """Return the n + 1 borders of cells around n centres: midway, and as far out at the ends."""
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
+
+
+def _runs(mask):
+    """Return (start, stop) of the runs of True."""
+    steps = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
+    return list(zip(steps[::2].tolist(), steps[1::2].tolist(), strict=True))

@@ -1,0 +1,93 @@
+"""Text whose characters are tinted by a value, as HTML that stays readable without colour."""
+
+from collections.abc import Sequence
+from html import escape
+from itertools import groupby
+
+import numpy as np
+
+LEVELS = 9
+
+
+class ColouredText:
+    """Characters, or tokens, each tinted by its value; a notebook shows it as HTML.
+
+    level = floor(9 (value − low) / (high − low)), kept within 0 to 8: nine shades of equal width.
+    The HTML has no style of its own. Its classes are ``rn-heat`` and one of ``rn-heat-sequential``
+    and ``rn-heat-diverging`` on the whole, and ``rn-heat-0`` to ``rn-heat-8`` on stretches of text.
+
+    Args:
+        characters: a string, or a sequence of n strings.
+        values: (n,), array, tensor or list. NaN leaves its character plain.
+        limits: (low, high); None takes the smallest and the largest value, and for a diverging
+            scale the largest size either way.
+        diverging: two hues from a plain middle, for values with a sign.
+        meaning: what the values are, written under the text.
+
+    Attributes:
+        texts: n strings.
+        levels: n levels, None for NaN.
+        limits: (low, high).
+
+    Raises:
+        TypeError: characters that are not strings.
+        ValueError: lengths that differ, values that are infinite, limits that are not in order.
+    """
+
+    def __init__(self, characters, values, *, limits=None, diverging=False, meaning="value"):
+        if hasattr(values, "detach"):
+            values = values.detach().cpu().numpy()
+        values = np.asarray(values, dtype=float)
+        if not isinstance(characters, Sequence) or not all(isinstance(c, str) for c in characters):
+            raise TypeError("characters: expected a string or a sequence of strings")
+        if values.shape != (len(characters),):
+            raise ValueError(f"values: expected shape ({len(characters)},), got {values.shape}")
+        known = values[~np.isnan(values)]
+        if not np.isfinite(known).all():
+            raise ValueError("values: expected finite numbers or NaN, got Inf")
+        low, high = _limits(known, diverging) if limits is None else limits
+        if not low < high:
+            raise ValueError(f"limits: expected low below high, got {low} and {high}")
+        shares = LEVELS * (values - low) / (high - low)
+        self.texts = tuple(characters)
+        self.levels = tuple(
+            None if np.isnan(share) else int(np.clip(share, 0, LEVELS - 1)) for share in shares
+        )
+        self.limits = (float(low), float(high))
+        self.diverging = diverging
+        self.meaning = meaning
+
+    def __str__(self):
+        return "".join(self.texts)
+
+    def __repr__(self):
+        low, high = self.limits
+        return f"{self}\n({self.meaning}: {low:.3g} to {high:.3g})"
+
+    def _repr_html_(self):
+        kind = "diverging" if self.diverging else "sequential"
+        pairs = zip(self.levels, self.texts, strict=True)
+        body = "".join(
+            _span(level, "".join(text for _, text in stretch))
+            for level, stretch in groupby(pairs, key=lambda pair: pair[0])
+        )
+        low, high = (f"{limit:.3g}".replace("-", "−") for limit in self.limits)
+        scale = "".join(_span(level, "\N{NO-BREAK SPACE}") for level in range(LEVELS))
+        return (
+            f'<div class="rn-heat rn-heat-{kind}">'
+            f'<pre class="rn-heat-text">{body}</pre>'
+            f'<p class="rn-heat-scale">{escape(self.meaning)}: {low} {scale} {high}</p>'
+            "</div>"
+        )
+
+
+def _limits(known, diverging):
+    low, high = (known.min(), known.max()) if known.size else (0.0, 1.0)
+    if diverging:
+        low, high = -max(-low, high), max(-low, high)
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+def _span(level, text):
+    text = escape(text, quote=False)
+    return text if level is None else f'<span class="rn-heat-{level}">{text}</span>'
