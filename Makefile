@@ -1,0 +1,40 @@
+# The commands of rnnnotes; `make help` lists them. Each first makes .venv, or brings it up to date.
+PYTHON ?= python3
+BIN := .venv/bin
+
+# Material's banner about MkDocs 2: constraints.txt pins MkDocs 1.
+export NO_MKDOCS_2_WARNING := 1
+
+.PHONY: help setup site serve test bench clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+
+setup: ## make .venv, by PYTHON=... (python3), if it is missing or out of date
+	@PYTHON='$(PYTHON)' sh .ci/setup.sh
+
+site: setup ## run the pages that changed and build the site into site/
+	@echo "site: building into site/"
+	@$(BIN)/mkdocs build --strict
+
+serve: setup ## preview the site, live, until Ctrl-C
+	@echo "serve: a live preview, until Ctrl-C"
+	@$(BIN)/mkdocs serve
+
+test: setup ## check all that CI checks: style, tests, the blocks of the pages, workflows
+	@echo "test: style (ruff)"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "test: package, loom, site and workflows (pytest)"
+	@$(BIN)/python -m pytest tests
+	@echo "test: the blocks of the pages and of the README (pytest --markdown-docs)"
+	@$(BIN)/python -m pytest --markdown-docs docs README.md
+
+bench: setup ## measure the figures that the project promises
+	@echo "bench: measuring, which wants a quiet machine"
+	@$(BIN)/python tests/bench/run.py
+
+clean: ## remove all that was built or kept, but .venv
+	@echo "clean: removing site/, build/ and the caches; .venv stays"
+	@rm -rf site .site.* build .cache .pytest_cache .ruff_cache .hypothesis
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,227 @@
+"""The built site in a real Chromium: what only a browser can show."""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+pytestmark = pytest.mark.browser
+WIDTHS = (1300, 360)
+SCHEMES = ("light", "dark")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The project's own site, built from what is in the tree; kept pages are not run again."""
+    out = tmp_path_factory.mktemp("browser") / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "-q", "-d", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+@pytest.fixture(scope="session")
+def pages(site):
+    """Every page of the site, as addresses below its root."""
+    found = sorted(site.rglob("index.html"))
+    return [f"{file.parent.relative_to(site).as_posix()}/".removeprefix("./") for file in found]
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """Where the site is served, on this machine only."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A real browser; without one these tests are skipped, but never at the gate."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        if os.environ.get("RNNNOTES_GATE"):
+            pytest.fail("no Chromium on this machine, and the gate requires one")
+        pytest.skip("no Chromium on this machine: install it to run the browser tests")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page opened, with what the browser complained of and asked for."""
+
+    def __init__(self, browser, address, page, width=1300, scheme="light", scripts=True):
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            java_script_enabled=scripts,
+        )
+        self.tab = self.context.new_page()
+        self.complaints, self.foreign = [], []
+        self.tab.on("console", self._console)
+        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.tab.on("request", lambda request: self._request(request.url, address))
+        self.tab.goto(address + page, wait_until="load")
+
+    def _console(self, message):
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _request(self, url, address):
+        if not url.startswith((address, "data:", "blob:")):
+            self.foreign.append(url)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.close()
+
+
+# Elements that reach beyond the right edge of the page, other than those inside of a box that
+# scrolls by itself (long code lines, wide tables).
+BEYOND = """() => {
+  const wide = [];
+  for (const e of document.querySelectorAll('.md-content *')) {
+    const box = e.getBoundingClientRect();
+    if (box.width === 0 || box.right <= window.innerWidth + 1) continue;
+    let inner = e.parentElement, scrolls = false;
+    while (inner && !scrolls) {
+      scrolls = ['auto', 'scroll', 'hidden'].includes(getComputedStyle(inner).overflowX)
+                && !inner.classList.contains('rn-display');
+      inner = inner.parentElement;
+    }
+    if (!scrolls) wide.push(e.tagName + '.' + e.className);
+  }
+  return wide;
+}"""
+
+FORMULAS_CUT = """() => [...document.querySelectorAll('.rn-display')]
+  .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.slice(0, 60))"""
+
+SMALLEST_FIGURE_TEXT = """() => Math.min(...[...document.querySelectorAll('.rn-svg text')]
+  .map(e => e.getBoundingClientRect()).map(b => Math.min(b.width, b.height))
+  .filter(size => size > 0), 99)"""
+
+FIGURE_TEXT_CUT = """() => [...document.querySelectorAll('.rn-svg')].flatMap(figure => {
+  const frame = figure.getBoundingClientRect();
+  return [...figure.querySelectorAll('text')].filter(text => {
+    const box = text.getBoundingClientRect();
+    return box.left < frame.left - 2 || box.right > frame.right + 2
+        || box.top < frame.top - 2 || box.bottom > frame.bottom + 2;
+  }).map(text => text.textContent);
+})"""
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_fits_and_stays_at_home(chromium, address, pages, width, scheme):
+    for page in pages:
+        with Visit(chromium, address, page, width, scheme) as visit:
+            tab = visit.tab
+            assert visit.foreign == [], page
+            assert visit.complaints == [], page
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width, page
+            assert tab.evaluate(BEYOND) == [], page
+            assert tab.evaluate(FORMULAS_CUT) == [], page
+            assert tab.evaluate(FIGURE_TEXT_CUT) == [], page
+            assert tab.evaluate(SMALLEST_FIGURE_TEXT) >= 7, page
+            shown = tab.evaluate("document.body.dataset.mdColorScheme")
+            assert shown == ("slate" if scheme == "dark" else "default"), page
+
+
+def test_the_palette_switch_changes_the_figures(chromium, address):
+    with Visit(chromium, address, "gradients/vanishing/") as visit:
+        colour = """() => getComputedStyle(
+            document.querySelector('.rn-svg text')).fill"""
+        before = visit.tab.evaluate(colour)
+        visit.tab.locator("label[for='__palette_1']").click()
+        visit.tab.wait_for_function(f"({colour})() !== {before!r}")
+
+
+def test_text_formulas_figures_and_verdicts_need_no_script(chromium, address):
+    with Visit(chromium, address, "gradients/vanishing/", scripts=False) as visit:
+        tab = visit.tab
+        assert visit.foreign == []
+        for selector in (".rn-svg svg", "math", ".rn-verdict", ".highlight code", "h2"):
+            element = tab.locator(selector).first
+            element.scroll_into_view_if_needed()
+            box = element.bounding_box()
+            assert box and box["width"] > 0 and box["height"] > 0, selector
+
+
+def test_the_copy_button_copies_exactly_the_code(chromium, address):
+    with Visit(chromium, address, "gradients/vanishing/") as visit:
+        visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        block = visit.tab.locator("div.highlight:has(code):not(.no-copy)").first
+        block.scroll_into_view_if_needed()
+        block.hover()
+        block.locator("button").first.click()
+        copied = visit.tab.evaluate("navigator.clipboard.readText()")
+        assert copied.rstrip("\n") == block.locator("code").inner_text().rstrip("\n")
+        assert "#|" not in copied
+
+
+def test_outputs_offer_no_copy_button(chromium, address):
+    with Visit(chromium, address, "gradients/vanishing/") as visit:
+        assert visit.tab.locator(".rn-output button").count() == 0
+
+
+@pytest.mark.parametrize("words", ["vanish", "clipnorm"])
+def test_search_finds(chromium, address, words):
+    with Visit(chromium, address, "") as visit:
+        box = visit.tab.locator("input.md-search__input")
+        box.click()
+        box.press_sequentially(words)
+        visit.tab.locator(".md-search-result__item").first.wait_for(timeout=30_000)
+
+
+def test_downloads_are_there(chromium, address, site):
+    with Visit(chromium, address, "gradients/vanishing/") as visit:
+        links = visit.tab.locator("a.rn-download").evaluate_all("all => all.map(a => a.href)")
+    assert len(links) == 2
+    for link in links:
+        assert (site / link.removeprefix(address)).stat().st_size > 1000
+
+
+def test_pages_are_light_enough(site):
+    for file in site.rglob("index.html"):
+        assert file.stat().st_size <= 150_000, file
+
+
+def test_no_page_names_a_foreign_host_to_load_from(site):
+    loading = re.compile(
+        r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)=\"?(https?://[^\"\s>]+)"
+    )
+    for file in site.rglob("*.html"):
+        found = [url for url in loading.findall(file.read_text("utf-8")) if "rnnnotes" not in url]
+        assert found == [], file
