@@ -9,6 +9,7 @@ from html import unescape
 from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import combinations
+from types import SimpleNamespace
 
 import hypothesis.strategies as st
 import matplotlib
@@ -73,6 +74,18 @@ def curves():
     return plot.learning_curves(lines, baseline=1 / 6, baseline_label="always the mean")
 
 
+def seen(lost=False):
+    """What a monitor would have seen of eight weights, the first with a NaN at the end."""
+    norms = 10.0 ** np.linspace(-6, 1, 8) * np.exp(0.3 * SEEDS[0, :40, None])
+    nonfinite = np.zeros(norms.shape, dtype=int)
+    if lost:
+        norms[30:, 0], nonfinite[30:, 0] = np.nan, 4
+    names = tuple(f"layers.{k}.weight" for k in range(8))
+    return SimpleNamespace(
+        names=names, grad_norm=norms, update_ratio=norms, weight_norm=norms, nonfinite=nonfinite
+    )
+
+
 LENGTHS = [10, 20, 40, 80]
 SUCCESSES = {"LSTM": (LENGTHS, [20, 20, 19, 12], 20), "tanh": (LENGTHS, [20, 9, 1, 0], 20)}
 ROWS = {
@@ -114,6 +127,8 @@ CHARTS = {
         }
     ),
     "phase_diagram": partial(plot.phase_diagram, PHASE_X, PHASE_Y, PHASE),
+    "monitored": partial(plot.monitored, seen()),
+    "monitored, update_ratio": partial(plot.monitored, seen(lost=True), "update_ratio", most=3),
 }
 DIAGRAMS = {
     "rnn_folded": plot.rnn_folded,
@@ -300,7 +315,7 @@ def test_line_colours_keep_meanings_and_never_repeat_while_there_are_some_left()
     assert hues["forget_gate"] == LIGHT[MEANING["forget_gate"]]
     assert hues["third"] == LIGHT["blue"]
     assert len(set(hues.values())) == 4
-    with pytest.raises(ValueError, match="no such line 'tpyo'"):
+    with pytest.raises(ValueError, match=r"colours: expected labels of .*got 'tpyo'"):
         style.line_colours(labels, {"tpyo": "blue"})
 
 
@@ -476,7 +491,10 @@ def test_norms_by_lag_puts_the_horizon_on_the_median():
         (lambda: plot.norms_by_lag({"a": np.ones(3)}, lags=[1, 2]), "lags: expected 3 values"),
         (lambda: plot.norms_by_lag({"a": np.ones(3)}, horizon={"b": 1}), "got 'b'"),
         (lambda: plot.learning_curves({"a": np.zeros(3)}), "above 0 on a log axis, got 0"),
-        (lambda: plot.learning_curves({"a": np.ones(3)}, window=4), "window: expected 1 to 3"),
+        (
+            lambda: plot.learning_curves({"a": np.ones(3)}, window=4),
+            "window: expected a whole .*at most 3, got 4",
+        ),
         (lambda: plot.learning_curves({"a": np.full(3, np.nan)}), "curves: expected a finite"),
         (lambda: plot.success_by_length({"a": ([1, 2], [3], 4)}), "expected 2 values"),
         (lambda: plot.success_by_length({"a": ([1], [5], 4)}), "expected 0 to n"),
@@ -493,6 +511,8 @@ def test_norms_by_lag_puts_the_horizon_on_the_median():
         (lambda: plot.gates_over_time({"a": np.ones(3)}, tokens=["x"]), "tokens: expected 3"),
         (lambda: plot.phase_diagram([1, 2], [1, 2], np.ones((2, 3))), r"expected shape \(2, 2\)"),
         (lambda: plot.phase_diagram([2, 1], [1, 2], np.ones((2, 2))), "increasing"),
+        (lambda: plot.monitored(seen(), "loss"), "quantity: expected one of 'grad_norm'"),
+        (lambda: plot.monitored(seen(), most=1), "most: expected a whole number of at least 2"),
         (lambda: plot.rnn_unrolled(1), "steps: expected 2 to 6, got 1"),
         (lambda: plot.lstm_cell(5), "stage: expected 1 to 4, got 5"),
         (lambda: plot.bidirectional(6), "steps: expected 2 to 5, got 6"),
@@ -650,6 +670,38 @@ def test_gates_over_time_draw_the_median_over_units():
     assert forget.get_color() == LIGHT["orange"] and enter.get_color() == LIGHT["green"]
 
 
+def test_monitored_names_the_smallest_the_largest_and_some_between():
+    history = seen(lost=True)
+    ax = plot.monitored(history, most=3)
+    named = {text.get_text() for text in ax.texts}
+    assert named == {f"layers.{k}.weight" for k in (0, 4, 7)}
+    by_hue = {line.get_color(): line for line in ax.lines if line.get_linewidth() > 1}
+    assert len(by_hue) == 3
+    grey = [line for line in ax.lines if line.get_color() == LIGHT["grid"]]
+    assert len(grey) == 5
+    (cross,) = (line for line in ax.lines if line.get_marker() == "x")
+    assert cross.get_xdata()[0] == 29
+    assert cross.get_ydata()[0] == history.grad_norm[29, 0]
+
+
+def test_monitored_draws_what_a_real_monitor_saw():
+    model = torch.nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with rn.GradientMonitor(model) as monitor:
+        for step in range(4):
+            optimizer.zero_grad()
+            model(torch.ones(5, 3) * (step + 1)).square().sum().backward()
+            optimizer.step()
+    history = monitor.history
+    for quantity in ("grad_norm", "update_ratio", "weight_norm"):
+        ax = plot.monitored(history, quantity)
+        labels = [text.get_text() for text in ax.texts]
+        assert sorted(labels) == ["bias", "weight"]
+        drawn_lines = [line.get_ydata() for line in ax.lines]
+        for column in getattr(history, quantity).T:
+            assert any(np.array_equal(column, line) for line in drawn_lines)
+
+
 def test_phase_diagram_gives_each_cell_the_shade_of_its_value():
     edges = (-9, -6, -3, -1, 1, 3, 6, 9)
     ax = plot.phase_diagram(PHASE_X, PHASE_Y, PHASE, edges=edges)
@@ -694,7 +746,7 @@ def test_unrolled_shares_each_weight_over_all_steps(steps):
 def test_unrolled_path_meets_one_jacobian_a_step(steps):
     ax = plot.rnn_unrolled(steps, highlight_path=True)
     factors = [text.get_text() for text in ax.texts if text.get_text().startswith("×")]
-    assert sorted(factors) == [f"× J{'₀₁₂₃₄₅₆'[t]}" for t in range(1, steps + 1)]
+    assert sorted(factors) == [f"× J{'₀₁₂₃₄₅₆'[t]}ᵀ" for t in range(1, steps + 1)]
     assert len(arrows_of(ax, "gradient")) == steps + 2, "each step, from the loss, and the key"
 
 

@@ -1,14 +1,19 @@
-"""Shape, type and range errors that say what was expected and what came."""
+"""Shape, type and range errors that say what was expected and what came.
+
+torch is imported where a tensor is checked, so that the loom and the figures, which do without
+it, can check their numbers here too.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 Shape = Sequence[int | str]
 
@@ -24,15 +29,17 @@ def check_tensor(
     """Raise unless ``x`` is a tensor of the expected shape, type and finiteness.
 
     ``shape`` holds numbers and names, e.g. ``("B", "T", 3)``. A name stands for any size of at
-    least 1, and the same name twice for the same size twice; ``"..."`` in the first place stands
-    for any leading sizes. ``dtype`` is a ``torch.dtype``, ``"floating"`` or ``"integer"``.
+    least 1, and the same name twice for the same size twice; ``"..."`` in the first or the last
+    place stands for any sizes there. ``dtype`` is a ``torch.dtype``, ``"floating"`` or
+    ``"integer"``.
 
     Raises:
         TypeError: not a tensor, or of another type.
         ValueError: another shape, or NaN or Inf where ``finite`` is asked for.
     """
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name}: expected a torch.Tensor, got {type(x).__name__}")
+    from torch import Tensor
+
+    check_is(name, x, Tensor, "a torch.Tensor")
     if shape is not None and not _fits(tuple(x.shape), tuple(shape)):
         expected, came = _written(shape), _written(x.shape)
         empty = " without an empty size" if 0 in x.shape else ""
@@ -47,15 +54,15 @@ def check_tensor(
 
 def check_finite(name: str, x: Tensor) -> None:
     """Raise ValueError at the first NaN or Inf of ``x``, and say where it is."""
-    wrong = ~torch.isfinite(x)
+    wrong = ~x.isfinite()
     if wrong.any():
         place = tuple(wrong.nonzero()[0].tolist())
         raise ValueError(f"{name}: expected finite values, got {float(x[place])} at index {place}")
 
 
 def check_square(name: str, x: Any) -> None:
-    """Raise unless ``x`` is a floating matrix (..., H, H), H at least 1."""
-    check_tensor(name, x, ("...", "H", "H"), dtype="floating")
+    """Raise unless ``x`` is a finite floating matrix (..., H, H), H at least 1."""
+    check_tensor(name, x, ("...", "H", "H"), dtype="floating", finite=True)
 
 
 def check_number(
@@ -110,9 +117,43 @@ def check_int(name: str, value: Any, at_least: int = 1, at_most: int | None = No
 
 def check_choice(name: str, value: Any, choices: Collection[Any]) -> None:
     """Raise ValueError unless ``value`` is one of ``choices``."""
-    if value not in choices:
+    if value not in list(choices):  # a value that has no hash is not in a list, either
         listed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name}: expected one of {listed}, got {value!r}")
+
+
+def check_is(
+    name: str, value: Any, kinds: type | tuple[type, ...], expected: str | None = None
+) -> None:
+    """Raise TypeError unless ``value`` is of one of the ``kinds``, in words ``expected``."""
+    if not isinstance(value, kinds):
+        several = kinds if isinstance(kinds, tuple) else (kinds,)
+        expected = expected or " or ".join(kind.__name__ for kind in several)
+        raise TypeError(f"{name}: expected {expected}, got {type(value).__name__}")
+
+
+def check_module(name: str, value: Any) -> None:
+    """Raise TypeError unless ``value`` is a ``torch.nn.Module``."""
+    from torch import nn
+
+    check_is(name, value, nn.Module, "a torch.nn.Module")
+
+
+def check_generator(name: str, value: Any, *, optional: bool = False) -> None:
+    """Raise TypeError unless ``value`` is a ``torch.Generator``; a bare seed is not one."""
+    from torch import Generator
+
+    if not isinstance(value, Generator) and not (optional and value is None):
+        raise TypeError(
+            f"{name}: expected a torch.Generator, got {type(value).__name__}; "
+            "make one with torch.Generator().manual_seed(seed)"
+        )
+
+
+def check_callable(name: str, value: Any) -> None:
+    """Raise TypeError unless ``value`` can be called."""
+    if not callable(value):
+        raise TypeError(f"{name}: expected a function, got {value!r}")
 
 
 def check_lengths(name: str, lengths: Any, batch_size: int, longest: int) -> None:
@@ -128,11 +169,13 @@ def check_lengths(name: str, lengths: Any, batch_size: int, longest: int) -> Non
 
 
 def _fits(came: tuple[int, ...], expected: tuple[int | str, ...]) -> bool:
-    if expected and expected[0] == "...":
-        expected = expected[1:]
-        if len(came) < len(expected) or 0 in came:
+    if "..." in (expected[:1] + expected[-1:]):
+        count = len(expected) - 1
+        if len(came) < count or 0 in came:
             return False
-        came = came[len(came) - len(expected) :]
+        first = expected[0] == "..."
+        expected = expected[1:] if first else expected[:-1]
+        came = came[len(came) - count :] if first else came[:count]
     if len(came) != len(expected):
         return False
     named: dict[str, int] = {}
@@ -151,7 +194,7 @@ def _has_dtype(x: Tensor, dtype: torch.dtype | str | None) -> bool:
     if dtype == "floating":
         return x.is_floating_point()
     if dtype == "integer":
-        return not (x.is_floating_point() or x.is_complex() or x.dtype == torch.bool)
+        return not (x.is_floating_point() or x.is_complex() or str(x.dtype) == "torch.bool")
     return x.dtype == dtype
 
 

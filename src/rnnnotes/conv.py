@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm as weight_norm_
 
-from rnnnotes._checks import check_int, check_lengths, check_number, check_tensor
+from rnnnotes._checks import (
+    check_callable,
+    check_int,
+    check_lengths,
+    check_number,
+    check_tensor,
+)
 from rnnnotes.init import uniform_
 
 
@@ -313,7 +319,8 @@ def measured_receptive_field(module: nn.Module, x: Tensor, position: int = -1) -
         x: (B, T, D).
         position: step of the output, from -T to T - 1.
     """
-    check_tensor("x", x, ("B", "T", "D"), dtype="floating")
+    check_callable("module", module)
+    check_tensor("x", x, ("B", "T", "D"), dtype="floating", finite=True)
     batch_size, steps, _ = x.shape
     check_int("position", position, -steps, steps - 1)
     x = x.detach().clone().requires_grad_()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from rnnnotes._checks import check_int
+from rnnnotes._checks import check_int, check_is, check_module
 from rnnnotes.cells.base import Cell
 from rnnnotes.cells.elman import ElmanCell
 from rnnnotes.cells.gru import GRUCell
@@ -89,6 +89,7 @@ def parameter_count(module: nn.Module) -> int:
     Two biases make the 2; without them it is 0. Peepholes add H each, full gate recurrence
     ``9 H^2``. A convolution has ``H (k D + 1)``.
     """
+    check_module("module", module)
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
@@ -109,8 +110,7 @@ def step_cost(module: Cell | CausalConv1d, batch_size: int = 1) -> Cost:
     if isinstance(module, CausalConv1d):
         inputs = module.kernel_size * module.input_size
         return _convolution(module, batch_size, inputs * batch_size)
-    if not isinstance(module, Cell):
-        raise TypeError(f"module: expected a cell or CausalConv1d, got {type(module).__name__}")
+    check_is("module", module, Cell, "a cell or CausalConv1d")
     fed, recurrent = _halves(module)
     rows = module.blocks * module.hidden_size
     return _cost(

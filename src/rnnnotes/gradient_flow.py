@@ -17,7 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
 
-from rnnnotes._checks import check_choice, check_int, check_number, check_tensor
+from rnnnotes._checks import (
+    check_callable,
+    check_choice,
+    check_finite,
+    check_int,
+    check_is,
+    check_module,
+    check_number,
+    check_tensor,
+)
 from rnnnotes.cells.base import Cell, State
 from rnnnotes.layers import (
     Stacked,
@@ -98,6 +107,7 @@ def state_gradients(loss: Tensor, trajectory: Trajectory) -> tuple[Tensor, ...]:
         t - 1 belongs to state t; zero where the loss does not depend on the state.
     """
     _check_loss(loss)
+    check_is("trajectory", trajectory, Trajectory)
     parts = zip(*(trajectory.cell.parts(s) for s in trajectory.states[1:]), strict=True)
     parts = [list(part) for part in parts]
     flat = [tensor for part in parts for tensor in part]
@@ -142,7 +152,7 @@ class LagNorms:
 
 def last_step_sum(output: Tensor) -> Tensor:
     """The loss of a plain probe: the sum of the last step's outputs, averaged over the batch."""
-    check_tensor("output", output, ("B", "T", "H"))
+    check_tensor("output", output, ("B", "T", "H"), dtype="floating")
     return output[:, -1].sum(dim=1).mean()
 
 
@@ -184,13 +194,15 @@ def gradient_norms_by_lag(
         ValueError: ``where`` is missing or unknown, or the loss does not depend on what is
             measured.
     """
+    check_module("module", module)
+    check_is("x", x, Tensor, "a torch.Tensor")
+    check_callable("loss", loss)
     check_choice("part", part, ("state", "hidden", "cell"))
     check_choice("reduce", reduce, ("mean", "none"))
     with torch.enable_grad(), _recorded_states(module) as records:
         if not records:
-            x = x.detach().clone()
-            check_tensor("x", x, dtype="floating")
-            x.requires_grad_()
+            check_tensor("x", x, ("B", "T", "..."), dtype="floating")
+            x = x.detach().clone().requires_grad_()
         output = unroll(module, x).hidden if isinstance(module, Cell) else module(x)
         value = loss(output[0] if isinstance(output, tuple) else output)
     _check_loss(value)
@@ -223,8 +235,10 @@ def horizon(norms: LagNorms | Tensor | np.ndarray, fraction: float = 1e-3) -> fl
         fraction: above 0 and below 1.
     """
     check_number("fraction", fraction, above=0, below=1)
+    check_is("norms", norms, (LagNorms, Tensor, np.ndarray, list, tuple), "a tensor or an array")
     values = torch.as_tensor(norms.values if isinstance(norms, LagNorms) else norms)
     check_tensor("norms", values, ("T",), dtype="floating")
+    check_finite("norms at lag 0", values[0])
     below = (values < fraction * values[0]).nonzero()
     return int(below[0]) if len(below) else inf
 
@@ -252,6 +266,8 @@ def untied_contributions(
     Returns:
         (T, *shape of the parameter).
     """
+    check_is("cell", cell, Cell)
+    check_callable("loss", loss)
     shared = dict(cell.named_parameters())
     check_choice("parameter", parameter, shared)
     cell.check_input(x, ("B", "T", cell.input_size))
@@ -296,6 +312,8 @@ def direct_path(
 
     Source: Hochreiter and Schmidhuber, Long short-term memory, 1997, section 3.2.
     """
+    check_is("cell", cell, Cell)
+    check_callable("loss", loss)
     if "c" not in cell.state_names:
         raise TypeError(f"cell: expected a cell with a cell state c, got {type(cell).__name__}")
     with torch.enable_grad():

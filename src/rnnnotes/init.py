@@ -10,7 +10,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rnnnotes._checks import check_int, check_number, check_positive, check_tensor
+from rnnnotes._checks import (
+    check_generator,
+    check_int,
+    check_module,
+    check_number,
+    check_positive,
+    check_tensor,
+)
 from rnnnotes.spectra import spectral_radius
 
 
@@ -25,8 +32,9 @@ def uniform_(weight: Tensor, bound: float, *, generator: torch.Generator | None 
         bound: above 0.
         generator: source of randomness; torch's global one if None.
     """
-    check_tensor("weight", weight, dtype="floating")
+    check_tensor("weight", weight, ("...",), dtype="floating")
     check_positive("bound", bound)
+    check_generator("generator", generator, optional=True)
     return nn.init.uniform_(weight, -bound, bound, generator=generator)
 
 
@@ -49,6 +57,7 @@ def xavier_(
     networks, AISTATS 2010, equation 16.
     """
     check_positive("gain", gain)
+    check_generator("generator", generator, optional=True)
     for block in _split(weight, blocks, square=False):
         nn.init.xavier_uniform_(block, gain, generator=generator)
     return weight
@@ -77,6 +86,7 @@ def orthogonal_(
     in deep linear neural networks, 2013.
     """
     check_positive("gain", gain)
+    check_generator("generator", generator, optional=True)
     for block in _split(weight, blocks, square=False):
         nn.init.orthogonal_(block, gain, generator=generator)
     return weight
@@ -143,6 +153,7 @@ def forget_bias_(module: nn.Module, value: float = 1.0) -> nn.Module:
     Source: Gers, Schmidhuber and Cummins, Learning to forget, 2000; Jozefowicz, Zaremba and
     Sutskever, An empirical exploration of recurrent network architectures, 2015.
     """
+    check_module("module", module)
     check_number("value", value)
     pairs = [pair for part in module.modules() for pair in _forget_biases(part)]
     if not pairs:

@@ -9,11 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rnnnotes._checks import check_choice, check_lengths, check_number, check_tensor
+from rnnnotes._checks import (
+    check_choice,
+    check_generator,
+    check_is,
+    check_lengths,
+    check_number,
+    check_tensor,
+)
 from rnnnotes.cells.base import Cell, State
 from rnnnotes.cells.elman import ElmanCell
 from rnnnotes.cells.gru import GRUCell
@@ -69,6 +77,7 @@ def unroll(
         state: the state before the first step; zeros if None.
         lengths: (B,) whole numbers from 1 to T; T everywhere if None.
     """
+    check_is("cell", cell, Cell)
     cell.check_input(x, ("B", "T", cell.input_size))
     batch_size, steps, _ = x.shape
     if state is None:
@@ -99,7 +108,7 @@ class Recurrent(nn.Module):
 
     def __init__(self, cell: Cell) -> None:
         super().__init__()
-        _check_is(cell, (Cell,), "cell")
+        check_is("cell", cell, Cell)
         self.cell = cell
         self.input_size, self.output_size = cell.input_size, cell.hidden_size
 
@@ -126,8 +135,8 @@ class Bidirectional(nn.Module):
 
     def __init__(self, forward_cell: Cell, backward_cell: Cell) -> None:
         super().__init__()
-        _check_is(forward_cell, (Cell,), "forward_cell")
-        _check_is(backward_cell, (Cell,), "backward_cell")
+        check_is("forward_cell", forward_cell, Cell)
+        check_is("backward_cell", backward_cell, Cell)
         if forward_cell.input_size != backward_cell.input_size:
             raise ValueError(
                 f"backward_cell: expected input_size {forward_cell.input_size} as the forward "
@@ -153,10 +162,18 @@ class Bidirectional(nn.Module):
 
 
 def _pair(state: tuple[State, State]) -> tuple[State, State]:
-    if not isinstance(state, tuple) or len(state) != 2:
-        raise TypeError(
-            f"state: expected a tuple (forward state, backward state), got {type(state).__name__}"
-        )
+    return _tuple_of(state, 2, "(forward state, backward state)")
+
+
+def _layer_states(state: tuple[LayerState, ...], count: int) -> tuple[LayerState, ...]:
+    return _tuple_of(state, count, f"of {count} layer states")
+
+
+def _tuple_of(state: Any, count: int, what: str) -> tuple[Any, ...]:
+    """``state``, or TypeError unless it is a tuple of so many."""
+    if not isinstance(state, tuple) or len(state) != count:
+        came = f" of {len(state)}" if isinstance(state, tuple) else ""
+        raise TypeError(f"state: expected a tuple {what}, got {type(state).__name__}{came}")
     return state
 
 
@@ -201,11 +218,13 @@ class Stacked(nn.Module):
     ) -> None:
         super().__init__()
         check_number("dropout", dropout, at_least=0, below=1)
+        check_generator("generator", generator, optional=True)
+        check_is("layers", layers, Iterable, "cells or layers")
         layers = list(layers)
         if not layers:
             raise ValueError("layers: expected at least one layer, got none")
         for number, layer in enumerate(layers):
-            _check_is(layer, (Cell, Recurrent, Bidirectional), f"layers[{number}]")
+            check_is(f"layers[{number}]", layer, (Cell, Recurrent, Bidirectional))
         self.layers = nn.ModuleList(
             Recurrent(layer) if isinstance(layer, Cell) else layer for layer in layers
         )
@@ -232,16 +251,10 @@ class Stacked(nn.Module):
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, tuple[LayerState, ...]]:
         """Output of the top layer and the last state of every layer, bottom first."""
-        if state is None:
-            state = (None,) * len(self.layers)
-        elif not isinstance(state, tuple) or len(state) != len(self.layers):
-            came = f" of {len(state)}" if isinstance(state, tuple) else ""
-            raise TypeError(
-                f"state: expected a tuple of {len(self.layers)} layer states, "
-                f"got {type(state).__name__}{came}"
-            )
+        count = len(self.layers)
+        states = (None,) * count if state is None else _layer_states(state, count)
         last = []
-        for number, (layer, before) in enumerate(zip(self.layers, state, strict=True)):
+        for number, (layer, before) in enumerate(zip(self.layers, states, strict=True)):
             output, after = layer(self._drop(x) if number else x, before, lengths)
             x = output + x if self.residual and number else output
             last.append(after)
@@ -300,7 +313,7 @@ def to_torch(layer: Cell | Layer | Stacked) -> nn.Module:
             residual stack, layers of unequal kind or width.
         TypeError: another kind of module.
     """
-    _check_is(layer, (Cell, Recurrent, Bidirectional, Stacked), "layer")
+    check_is("layer", layer, (Cell, Recurrent, Bidirectional, Stacked))
     # Building a torch module draws its start; the reader's random numbers stay as they were.
     with torch.random.fork_rng(devices=[]):
         return _cell_to_torch(layer) if isinstance(layer, Cell) else _layer_to_torch(layer)
@@ -357,6 +370,7 @@ def state_from_torch(module: nn.RNNBase, state: State) -> LayerState | tuple[Lay
         module: a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
         state: h, or the pair (h, c) of an LSTM.
     """
+    check_is("module", module, nn.RNNBase, "torch.nn.RNN, LSTM or GRU")
     parts = state if isinstance(state, tuple) else (state,)
     directions = 2 if module.bidirectional else 1
     for part in parts:
@@ -369,12 +383,17 @@ def state_from_torch(module: nn.RNNBase, state: State) -> LayerState | tuple[Lay
 
 def state_to_torch(module: nn.RNNBase, state: LayerState | tuple[LayerState, ...]) -> State:
     """The state of ``from_torch(module)`` as torch's: ``state_from_torch`` undone."""
-    layers = state if module.num_layers > 1 else (state,)
-    cells = [cell for layer in layers for cell in (layer if module.bidirectional else (layer,))]
-    if isinstance(cells[0], tuple):
-        h, c = (torch.stack(part) for part in zip(*cells, strict=True))
-        return h, c
-    return torch.stack(cells)
+    check_is("module", module, nn.RNNBase, "torch.nn.RNN, LSTM or GRU")
+    layers = _layer_states(state, module.num_layers) if module.num_layers > 1 else (state,)
+    cells = [
+        cell for layer in layers for cell in (_pair(layer) if module.bidirectional else (layer,))
+    ]
+    count = 2 if isinstance(module, nn.LSTM) else 1
+    of_cells = [_tuple_of(cell, 2, "(h, c)") if count > 1 else (cell,) for cell in cells]
+    for part in (part for parts in of_cells for part in parts):
+        check_tensor("state", part, ("B", module.hidden_size))
+    stacked = tuple(torch.stack(part) for part in zip(*of_cells, strict=True))
+    return stacked if count > 1 else stacked[0]
 
 
 def cells_of(layer: Layer) -> Iterator[Cell]:
@@ -421,9 +440,3 @@ def _torch_kind(cell: Cell) -> tuple[str, dict[str, str]]:
 
 def _factory(cell: Cell) -> dict[str, object]:
     return {"device": cell.weight_hh.device, "dtype": cell.weight_hh.dtype}
-
-
-def _check_is(value: object, kinds: tuple[type, ...], name: str) -> None:
-    if not isinstance(value, kinds):
-        names = " or ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"{name}: expected {names}, got {type(value).__name__}")

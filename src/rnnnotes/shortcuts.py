@@ -16,8 +16,11 @@ from torch.nn import functional as F
 
 from rnnnotes._checks import (
     check_choice,
+    check_generator,
     check_int,
+    check_is,
     check_lengths,
+    check_module,
     check_number,
     check_positive,
     check_tensor,
@@ -71,6 +74,7 @@ class FeedForward(nn.Module):
         check_choice("nonlinearity", nonlinearity, self.nonlinearities)
         check_choice("init", init, self.inits)
         check_positive("gain", gain)
+        check_generator("generator", generator, optional=True)
         self.input_size, self.output_size = input_size, output_size
         self.nonlinearity = nonlinearity
         factory = {"device": device, "dtype": dtype}
@@ -87,6 +91,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``phi(W x + b)``."""
+        check_tensor("x", x, ("...", self.input_size), dtype=self.weight.dtype)
         return self.nonlinearities[self.nonlinearity](F.linear(x, self.weight, self.bias))
 
     def extra_repr(self) -> str:
@@ -106,6 +111,7 @@ class Residual(nn.Module):
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
+        check_module("inner", inner)
         self.inner = inner
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,6 +135,7 @@ class Highway(nn.Module):
 
     def __init__(self, inner: nn.Module, gate: FeedForward, gate_bias: float = -2.0) -> None:
         super().__init__()
+        check_module("inner", inner)
         check_number("gate_bias", gate_bias)
         if not isinstance(gate, FeedForward) or gate.nonlinearity != "sigmoid" or gate.bias is None:
             raise TypeError(f"gate: expected a sigmoid FeedForward with a bias, got {gate!r}")
@@ -347,10 +354,7 @@ class AttentionReadout(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(layer, Recurrent | Bidirectional | Stacked):
-            raise TypeError(
-                f"layer: expected Recurrent, Bidirectional or Stacked, got {type(layer).__name__}"
-            )
+        check_is("layer", layer, (Recurrent, Bidirectional, Stacked))
         self.input_size, self.output_size = layer.input_size, output_size
         weight = next(layer.parameters())
         factory = {"generator": generator, "device": weight.device, "dtype": weight.dtype}

@@ -36,7 +36,7 @@ def singular_values(weight: Tensor) -> Tensor:
     Returns:
         (..., min(M, N)), none negative.
     """
-    check_tensor("weight", weight, ("...", "M", "N"), dtype="floating")
+    check_tensor("weight", weight, ("...", "M", "N"), dtype="floating", finite=True)
     return torch.linalg.svdvals(weight)
 
 

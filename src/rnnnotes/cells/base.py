@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnnotes._checks import check_int, check_tensor
+from rnnnotes._checks import check_int, check_is, check_tensor
 from rnnnotes.init import uniform_
 
 State = Tensor | tuple[Tensor, ...]
@@ -79,6 +79,7 @@ class Cell(nn.Module):
         """Zeros: h (B, H), or (h, c); of the type and device of ``like``, or of the weights."""
         check_int("batch_size", batch_size)
         like = self.weight_hh if like is None else like
+        check_is("like", like, Tensor)
         parts = tuple(like.new_zeros(batch_size, self.hidden_size) for _ in self.state_names)
         return parts if len(parts) > 1 else parts[0]
 
@@ -106,12 +107,14 @@ class Cell(nn.Module):
             x: input of the step (..., D).
             state: the state before the step, tensors (..., H).
         """
+        self.check_input(x, ("...", self.input_size))
         lead = x.shape[:-1]
+        self.check_state(state, *lead)
         flat = tuple(part.reshape(-1, self.hidden_size) for part in self.parts(state))
         projected = self.project_input(x).reshape(-1, self.blocks * self.hidden_size)
         values = self.activations(projected, flat if len(flat) > 1 else flat[0])
         return {
-            name: value.unflatten(0, lead)
+            name: value.reshape(*lead, self.hidden_size)
             for name, value in zip(self.activation_names, values, strict=True)
         }
 
@@ -136,8 +139,8 @@ class Cell(nn.Module):
         """Raise unless ``x`` has this shape and the weights' type."""
         check_tensor("x", x, shape, dtype=self.weight_ih.dtype)
 
-    def check_state(self, state: State, batch_size: int) -> None:
-        """Raise unless ``state`` is a state of this cell for ``batch_size`` sequences."""
+    def check_state(self, state: State, *lead: int) -> None:
+        """Raise unless ``state`` is one of this cell, tensors (*lead, H), as ``lead = (B,)``."""
         parts = self.parts(state)
         if len(parts) != len(self.state_names) or isinstance(state, tuple) != (len(parts) > 1):
             raise TypeError(
@@ -148,7 +151,7 @@ class Cell(nn.Module):
             check_tensor(
                 f"state {name}",
                 part,
-                (batch_size, self.hidden_size),
+                (*lead, self.hidden_size),
                 dtype=self.weight_ih.dtype,
             )
 

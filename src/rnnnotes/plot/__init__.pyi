@@ -4,6 +4,7 @@ from .charts import contributions as contributions
 from .charts import dot_rows as dot_rows
 from .charts import gates_over_time as gates_over_time
 from .charts import learning_curves as learning_curves
+from .charts import monitored as monitored
 from .charts import norms_by_lag as norms_by_lag
 from .charts import phase_diagram as phase_diagram
 from .charts import spectrum as spectrum

@@ -1,16 +1,29 @@
 """Charts: arrays or tensors in, Axes out. One that gets no Axes makes a figure of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Circle, PathPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import Affine2D, ScaledTranslation
+from numpy.typing import ArrayLike
 
+from rnnnotes._checks import (
+    check_choice,
+    check_int,
+    check_is,
+    check_number,
+    check_positive,
+    check_probability,
+)
+
+from .arrays import array_of, check_quantiles, curves_of, increasing, labelled, plain, same_length
 from .style import (
     colour,
     in_house_style,
@@ -23,55 +36,27 @@ from .style import (
     wrap,
 )
 
+if TYPE_CHECKING:
+    from rnnnotes.training.monitors import GradientHistory
+
 FLOAT32_SMALLEST = float(np.finfo(np.float32).smallest_subnormal)
 FLOAT32_LARGEST = float(np.finfo(np.float32).max)
 BAND_ALPHA = 0.18
+# What a monitor records of each parameter, as a label.
+QUANTITIES = {
+    "grad_norm": "gradient norm",
+    "update_ratio": "update-to-weight ratio",
+    "weight_norm": "weight norm",
+}
+
+Curves = Mapping[str, ArrayLike]
+Colours = Mapping[str, str] | None
 
 
 def _axes(ax, height=3.6):
     if ax is not None:
         return ax
     return plt.subplots(figsize=(plt.rcParams["figure.figsize"][0], height))[1]
-
-
-def _plain(value):
-    """Return an array, tensor or nested list as an array of float64."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    return np.asarray(value, dtype=float)
-
-
-def _array(name, value, dims):
-    """Return ``value`` as float64; ValueError unless it has ``dims`` dimensions, none empty."""
-    array = _plain(value)
-    if array.ndim != len(dims) or array.size == 0:
-        wanted = f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
-        raise ValueError(f"{name}: expected a non-empty shape {wanted}, got {array.shape}")
-    return array
-
-
-def _same_length(name, array, other, length):
-    if len(array) != length:
-        raise ValueError(
-            f"{name}: expected {length} values, one for each of {other}, got {len(array)}"
-        )
-
-
-def _curves(name, curves, dim):
-    """Return {label: (seeds, n) array} with one n; a single curve (n,) counts as one seed."""
-    if not isinstance(curves, Mapping) or not curves:
-        raise ValueError(f"{name}: expected a dict {{label: (seeds, {dim})}}, got {curves!r:.60}")
-    arrays = {}
-    for label, value in curves.items():
-        array = _plain(value)
-        array = array[None] if array.ndim == 1 else array
-        arrays[label] = _array(f"{name}[{label!r}]", array, ("seeds", dim))
-    lengths = {label: array.shape[1] for label, array in arrays.items()}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(
-            f"{name}: expected the same number of {dim} for every label, got {lengths}"
-        )
-    return arrays
 
 
 def _spread(array, quantiles):
@@ -108,20 +93,20 @@ def _line_across(ax, y, text, below=False):
 
 @in_house_style
 def norms_by_lag(
-    norms,
+    norms: Curves,
     *,
-    lags=None,
-    horizon=None,
-    floor=FLOAT32_SMALLEST,
-    ceiling=FLOAT32_LARGEST,
-    type_name="float32",
-    quantiles=(0.0, 1.0),
-    colours=None,
-    title="Gradient norm by lag",
-    xlabel="lag T − t, in steps",
-    ylabel="gradient norm",
-    ax=None,
-):
+    lags: ArrayLike | None = None,
+    horizon: Mapping[str, float | None] | None = None,
+    floor: float = FLOAT32_SMALLEST,
+    ceiling: float = FLOAT32_LARGEST,
+    type_name: str = "float32",
+    quantiles: tuple[float, float] = (0.0, 1.0),
+    colours: Colours = None,
+    title: str | None = "Gradient norm by lag",
+    xlabel: str = "lag T − t, in steps",
+    ylabel: str = "gradient norm",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw gradient norms against lag: median over seeds, and a band; y is logarithmic.
 
     A line whose median is 0 or infinite from some lag on ends there, at a cross on the line that
@@ -136,20 +121,26 @@ def norms_by_lag(
         quantiles: of the band; (0, 1) is the whole range of the seeds.
         colours: {label: name of a colour}.
     """
-    arrays = _curves("norms", norms, "lags")
+    arrays = curves_of("norms", norms, "lags")
+    check_number("floor", floor, above=0)
+    check_number("ceiling", ceiling, above=floor)
+    check_quantiles(quantiles)
+    reached = {} if horizon is None else dict(labelled("horizon", horizon, "lag"))
+    if unknown := [label for label in reached if label not in arrays]:
+        raise ValueError(f"horizon: expected labels of {list(arrays)}, got {unknown[0]!r}")
+    hues = line_colours(arrays, colours)
     count = next(iter(arrays.values())).shape[1]
-    x = np.arange(count) if lags is None else _array("lags", lags, ("lags",))
-    _same_length("lags", x, "the norms' columns", count)
+    x = np.arange(count) if lags is None else array_of("lags", lags, ("lags",))
+    same_length("lags", x, "the norms' columns", count)
     for label, array in arrays.items():
         if np.any(array < 0):
             raise ValueError(f"norms[{label!r}]: expected none below 0, got {np.nanmin(array):g}")
-    ax = _axes(ax)
-    ax.set_yscale("log")
-    hues = line_colours(arrays, colours)
     values = np.concatenate([array.ravel() for array in arrays.values()])
     finite = values[np.isfinite(values) & (values > 0)]
     if finite.size == 0:
         raise ValueError("norms: expected one above 0 and finite, got none")
+    ax = _axes(ax)
+    ax.set_yscale("log")
     inside = [min(finite.min(), 1.0), max(finite.max(), 1.0)]
     sunk, burst = values.min() <= floor, not np.all(values <= ceiling)
     if sunk:
@@ -168,9 +159,6 @@ def norms_by_lag(
         _line_across(ax, ceiling, f"largest {type_name}: {number(ceiling)}")
 
     spreads = {label: _spread(array, quantiles) for label, array in arrays.items()}
-    reached = {} if horizon is None else dict(horizon)
-    if unknown := [label for label in reached if label not in arrays]:
-        raise ValueError(f"horizon: expected labels of {list(arrays)}, got {unknown[0]!r}")
     ends = []
     for label, (low, middle, high) in spreads.items():
         shown = np.where((middle > 0) & np.isfinite(middle), middle, np.nan)
@@ -196,20 +184,20 @@ def norms_by_lag(
 
 @in_house_style
 def learning_curves(
-    curves,
+    curves: Curves,
     *,
-    steps=None,
-    baseline=None,
-    baseline_label="trivial baseline",
-    window=None,
-    log=True,
-    quantiles=(0.0, 1.0),
-    colours=None,
-    title="Loss during training",
-    xlabel="training step",
-    ylabel="loss",
-    ax=None,
-):
+    steps: ArrayLike | None = None,
+    baseline: float | None = None,
+    baseline_label: str = "trivial baseline",
+    window: int | None = None,
+    log: bool = True,
+    quantiles: tuple[float, float] = (0.0, 1.0),
+    colours: Colours = None,
+    title: str | None = "Loss during training",
+    xlabel: str = "training step",
+    ylabel: str = "loss",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a loss against the training step: median over seeds, and a band.
 
     A seed that gave NaN or Inf counts as infinite from there on and is counted in its label.
@@ -224,13 +212,16 @@ def learning_curves(
         quantiles: of the band; (0, 1) is the whole range of the seeds.
         colours: {label: name of a colour}.
     """
-    arrays = _curves("curves", curves, "steps")
+    arrays = curves_of("curves", curves, "steps")
     count = next(iter(arrays.values())).shape[1]
-    x = np.arange(1, count + 1) if steps is None else _array("steps", steps, ("steps",))
-    _same_length("steps", x, "the curves' columns", count)
+    x = np.arange(1, count + 1) if steps is None else array_of("steps", steps, ("steps",))
+    same_length("steps", x, "the curves' columns", count)
     window = -(-count // 200) if window is None else window
-    if not 1 <= window <= count:
-        raise ValueError(f"window: expected 1 to {count} steps, got {window}")
+    check_int("window", window, 1, count)
+    if baseline is not None:
+        check_number("baseline", baseline)
+    check_quantiles(quantiles)
+    hues = line_colours(arrays, colours)
     lowest = min(np.nanmin(array, initial=np.inf) for array in arrays.values())
     if log and min(lowest, np.inf if baseline is None else baseline) <= 0:
         raise ValueError(f"curves: expected values above 0 on a log axis, got {lowest:g}")
@@ -245,7 +236,7 @@ def learning_curves(
     ax = _axes(ax)
     if log:
         ax.set_yscale("log")
-    hues, ends = line_colours(arrays, colours), []
+    ends = []
     x = _window_means(x[None], window)[0]
     for label, array in means.items():
         low, middle, high = _spread(array, quantiles)
@@ -278,14 +269,19 @@ def _last(x, y):
     return (x[shown[-1]], y[shown[-1]]) if shown.size else (np.nan, np.nan)
 
 
-def wilson_interval(successes, n, confidence=0.95):
+def wilson_interval(
+    successes: ArrayLike,
+    n: ArrayLike,
+    confidence: float = 0.95,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return low and high of Wilson's interval for a share.
 
     (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n), with p = successes/n and z the normal
     quantile of (1 + confidence)/2. Wilson 1927.
     """
-    successes, n = np.asarray(successes, float), np.asarray(n, float)
-    if np.any(n < 1) or np.any(successes < 0) or np.any(successes > n):
+    successes, n = plain("successes", successes), plain("n", n)
+    check_number("confidence", confidence, above=0, below=1)
+    if not np.all((n >= 1) & (successes >= 0) & (successes <= n)):
         raise ValueError(f"successes: expected 0 to n, n at least 1, got {successes} of {n}")
     p, z = successes / n, NormalDist().inv_cdf((1 + confidence) / 2)
     middle = p + z**2 / (2 * n)
@@ -298,17 +294,17 @@ def wilson_interval(successes, n, confidence=0.95):
 
 @in_house_style
 def success_by_length(
-    successes,
+    successes: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]],
     *,
-    confidence=0.95,
-    baseline=None,
-    baseline_label="chance",
-    colours=None,
-    title="Share of seeds that succeed, by length",
-    xlabel="length of the sequence",
-    ylabel="share that succeeds",
-    ax=None,
-):
+    confidence: float = 0.95,
+    baseline: float | None = None,
+    baseline_label: str = "chance",
+    colours: Colours = None,
+    title: str | None = "Share of seeds that succeed, by length",
+    xlabel: str = "length of the sequence",
+    ylabel: str = "share that succeeds",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw shares of successes against length, each with Wilson's interval.
 
     Args:
@@ -318,16 +314,22 @@ def success_by_length(
         baseline: a share from 0 to 1, drawn as a dashed line.
         colours: {label: name of a colour}.
     """
-    if not isinstance(successes, Mapping) or not successes:
-        raise ValueError("successes: expected a dict {label: (lengths, successes, n)}")
+    labelled("successes", successes, "(lengths, successes, n)")
+    if baseline is not None:
+        check_probability("baseline", baseline)
+    hues, ends, ticks, shares = line_colours(successes, colours), [], set(), {}
+    for label, triple in successes.items():
+        if not isinstance(triple, tuple | list) or len(triple) != 3:
+            raise TypeError(
+                f"successes[{label!r}]: expected (lengths, successes, n), got {triple!r:.60}"
+            )
+        lengths = array_of(f"successes[{label!r}][0]", triple[0], ("lengths",))
+        won = array_of(f"successes[{label!r}][1]", triple[1], ("lengths",))
+        same_length(f"successes[{label!r}][1]", won, "its lengths", len(lengths))
+        low, high = wilson_interval(won, triple[2], confidence)
+        shares[label] = lengths, won / plain("n", triple[2]), low, high
     ax = _axes(ax)
-    hues, ends, ticks = line_colours(successes, colours), [], set()
-    for i, (label, (lengths, won, n)) in enumerate(successes.items()):
-        lengths = _array(f"successes[{label!r}][0]", lengths, ("lengths",))
-        won = _array(f"successes[{label!r}][1]", won, ("lengths",))
-        _same_length(f"successes[{label!r}][1]", won, "its lengths", len(lengths))
-        low, high = wilson_interval(won, n, confidence)
-        share = won / np.asarray(n, float)
+    for i, (label, (lengths, share, low, high)) in enumerate(shares.items()):
         # Intervals at one length stand beside each other, by points and not by lengths.
         aside = ScaledTranslation(
             (i - (len(successes) - 1) / 2) * 5 / 72, 0, ax.figure.dpi_scale_trans
@@ -362,16 +364,16 @@ def success_by_length(
 
 @in_house_style
 def contributions(
-    parts,
+    parts: ArrayLike,
     *,
-    share=0.99,
-    log=False,
-    hue="gradient",
-    title="What each step adds to the gradient of the shared weight",
-    xlabel="step t",
-    ylabel="share of all the steps' norms",
-    ax=None,
-):
+    share: float = 0.99,
+    log: bool = False,
+    hue: str = "gradient",
+    title: str | None = "What each step adds to the gradient of the shared weight",
+    xlabel: str = "step t",
+    ylabel: str = "share of all the steps' norms",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw how much of a shared weight's gradient each step makes, and how few make most of it.
 
     Args:
@@ -381,17 +383,22 @@ def contributions(
         log: logarithmic y.
         hue: name of a colour.
     """
-    array = _curves("parts", {"parts": parts}, "steps")["parts"]
+    array = plain("parts", parts)
+    array = array_of("parts", array[None] if array.ndim == 1 else array, ("seeds", "steps"))
+    check_number("share", share, above=0, at_most=1)
+    inner = colour(hue)
     total = array.sum(axis=1, keepdims=True)
     if not np.all(np.isfinite(total)) or np.any(array < 0) or np.any(total == 0):
-        raise ValueError("parts: expected finite norms of at least 0, and not all of them 0")
+        raise ValueError(
+            "parts: expected finite norms of at least 0, and not all of them 0, got sums from "
+            f"{total.min():g} to {total.max():g} and a lowest of {array.min():g}"
+        )
     low, middle, high = _spread(array / total, (0.0, 1.0))
     steps = np.arange(1, len(middle) + 1)
     last = _last_steps(middle, share)
     ax = _axes(ax)
     if log:
         ax.set_yscale("log")
-    inner = colour(hue)
     ax.axvspan(
         len(middle) - last + 0.5, len(middle) + 0.5, color=colour("slate"), alpha=0.14, linewidth=0
     )
@@ -435,18 +442,18 @@ def _last_steps(parts, share):
 
 @in_house_style
 def clipping_arrows(
-    gradient,
-    clipped,
+    gradient: ArrayLike,
+    clipped: Curves,
     *,
-    components=(0, 1),
-    box=None,
-    ball=None,
-    colours=None,
-    title="What clipping does to the direction",
-    xlabel=None,
-    ylabel=None,
-    ax=None,
-):
+    components: tuple[int, int] = (0, 1),
+    box: float | None = None,
+    ball: float | None = None,
+    colours: Colours = None,
+    title: str | None = "What clipping does to the direction",
+    xlabel: str | None = None,
+    ylabel: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a gradient and what each way of clipping leaves of it, in the plane of two components.
 
     The labels give each one's norm, and the angle to the gradient, of the whole vectors.
@@ -459,16 +466,23 @@ def clipping_arrows(
         ball: the threshold of norm clipping, drawn as a circle.
         colours: {label: name of a colour}.
     """
-    gradient = _array("gradient", gradient, ("n",))
+    gradient = array_of("gradient", gradient, ("n",))
     vectors = {"gradient": gradient}
-    for label, vector in clipped.items():
-        vectors[label] = _array(f"clipped[{label!r}]", vector, ("n",))
-        _same_length(
+    for label, vector in labelled("clipped", clipped, "(n,)").items():
+        vectors[label] = array_of(f"clipped[{label!r}]", vector, ("n",))
+        same_length(
             f"clipped[{label!r}]", vectors[label], "the gradient's components", len(gradient)
         )
+    check_is("components", components, (tuple, list), "a pair of numbers")
+    same_length("components", components, "the axes", 2)
     i, j = components
-    ax = _axes(ax)
+    for name, value in (("components[0]", i), ("components[1]", j)):
+        check_int(name, value, 0, len(gradient) - 1)
+    for name, value in (("box", box), ("ball", ball)):
+        if value is not None:
+            check_positive(name, value)
     hues = line_colours(vectors, colours)
+    ax = _axes(ax)
     ends = []
     if box is not None:
         ax.add_patch(Rectangle((-box, -box), 2 * box, 2 * box, **_outline()))
@@ -487,16 +501,7 @@ def clipping_arrows(
     reach = [abs(v) for v in (box, ball) if v is not None]
     corners = np.array([[v[i], v[j]] for v in vectors.values()] + [[0, 0]])
     corners = np.concatenate([corners, *([[[-r, -r], [r, r]] for r in reach])])
-    # The limits follow the frame, so that lengths are equal both ways and no room is lost.
-    ax.update_datalim(corners)
-    ax.margins(0.06)
-    ax.autoscale_view()
-    ax.set_aspect("equal", adjustable="datalim")
-    ax.grid(True, axis="both")
-    ax.axhline(0, color=colour("muted"), linewidth=0.9, zorder=1)
-    ax.axvline(0, color=colour("muted"), linewidth=0.9, zorder=1)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    _plane(ax, corners, ticks=4)
     ax.set_xlabel(f"component {i}" if xlabel is None else xlabel)
     ax.set_ylabel(f"component {j}" if ylabel is None else ylabel)
     set_title(ax, title)
@@ -509,6 +514,20 @@ def _angle(a, b):
     a, b = a / (np.linalg.norm(a) or np.nan), b / (np.linalg.norm(b) or np.nan)
     # Stable where arccos of a cosine near 1 is not.
     return np.degrees(2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b)))
+
+
+def _plane(ax, corners, ticks):
+    """Show the plane around ``corners`` and its axes, lengths equal both ways."""
+    # The limits follow the frame, so that no room is lost.
+    ax.update_datalim(corners)
+    ax.margins(0.06)
+    ax.autoscale_view()
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.grid(True, axis="both")
+    ax.axhline(0, color=colour("muted"), linewidth=0.9, zorder=1)
+    ax.axvline(0, color=colour("muted"), linewidth=0.9, zorder=1)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
 
 
 def _outline():
@@ -532,18 +551,18 @@ def _arrow(hue, width=2.0, head=1.0):
 
 @in_house_style
 def cliff(
-    w,
-    b,
-    error,
-    paths=None,
+    w: ArrayLike,
+    b: ArrayLike,
+    error: ArrayLike,
+    paths: Curves | None = None,
     *,
-    levels=8,
-    colours=None,
-    title="The error surface has a cliff",
-    xlabel="weight w (the darker, the higher the error)",
-    ylabel="bias b",
-    ax=None,
-):
+    levels: int = 8,
+    colours: Colours = None,
+    title: str | None = "The error surface has a cliff",
+    xlabel: str = "weight w (the darker, the higher the error)",
+    ylabel: str = "bias b",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw an error surface over two parameters as a map, darker is higher, and paths over it.
 
     A path that leaves the map ends at its edge, and its label says where it went.
@@ -555,19 +574,22 @@ def cliff(
         levels: number of shades, of equal steps of error.
         colours: {label: name of a colour}.
     """
-    w, b = _array("w", w, ("n",)), _array("b", b, ("m",))
-    error = _array("error", error, ("m", "n"))
+    w, b = increasing("w", w), increasing("b", b)
+    error = array_of("error", error, ("m", "n"))
     if error.shape != (len(b), len(w)):
         raise ValueError(f"error: expected shape {(len(b), len(w))}, got {error.shape}")
+    check_int("levels", levels, 2)
+    paths = {} if paths is None else labelled("paths", paths, "(steps + 1, 2)")
+    hues = line_colours(paths, colours)
     ax = _axes(ax)
     edges = np.linspace(np.nanmin(error), np.nanmax(error), levels + 1)
     # One hue in steps of opacity reads on light paper and on dark alike.
     shades = [(*to_rgb(colour("slate")), alpha) for alpha in np.linspace(0.0, 0.75, levels)]
     ax.contourf(w, b, error, levels=edges, colors=shades)
     ax.contour(w, b, error, levels=edges[1:-1], colors=[colour("slate")], linewidths=0.6)
-    ends, hues = [], line_colours(paths or {}, colours)
-    for label, path in (paths or {}).items():
-        path = _array(f"paths[{label!r}]", path, ("steps + 1", "2"))
+    ends = []
+    for label, path in paths.items():
+        path = array_of(f"paths[{label!r}]", path, ("steps + 1", "2"))
         if path.shape[1] != 2:
             raise ValueError(f"paths[{label!r}]: expected shape (steps + 1, 2), got {path.shape}")
         inside = (path >= (w[0], b[0])).all(1) & (path <= (w[-1], b[-1])).all(1)
@@ -604,16 +626,16 @@ def _edge(start, stop, low, high):
 
 @in_house_style
 def dot_rows(
-    rows,
+    rows: Curves,
     *,
-    threshold=None,
-    threshold_label=None,
-    log=False,
-    colours=None,
-    title="Every seed",
-    xlabel="measured",
-    ax=None,
-):
+    threshold: float | None = None,
+    threshold_label: str | None = None,
+    log: bool = False,
+    colours: Colours = None,
+    title: str | None = "Every seed",
+    xlabel: str = "measured",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw one row of dots for each label, a dot a seed, a tick at the median, and a threshold.
 
     What cannot be drawn (not finite, or not above 0 on a log axis) is counted in the row's label.
@@ -624,13 +646,14 @@ def dot_rows(
         log: logarithmic x.
         colours: {label: name of a colour}.
     """
-    if not isinstance(rows, Mapping) or not rows:
-        raise ValueError("rows: expected a dict {label: (seeds,)}")
-    arrays = {label: _array(f"rows[{label!r}]", row, ("seeds",)) for label, row in rows.items()}
+    labelled("rows", rows, "(seeds,)")
+    arrays = {label: array_of(f"rows[{label!r}]", row, ("seeds",)) for label, row in rows.items()}
+    if threshold is not None:
+        check_number("threshold", threshold)
+    hues, names = line_colours(arrays, colours), []
     ax = _axes(ax, height=1.25 + 0.47 * len(rows))
     if log:
         ax.set_xscale("log")
-    hues, names = line_colours(arrays, colours), []
     drawn = {}
     for label, row in arrays.items():
         drawn[label] = np.sort(row[np.isfinite(row) & ((row > 0) | (not log))])
@@ -692,14 +715,14 @@ def _lifts(row, near):
 
 @in_house_style
 def spectrum(
-    matrices,
+    matrices: ArrayLike | Curves,
     *,
-    colours=None,
-    title="Eigenvalues and the unit circle",
-    xlabel="real part",
-    ylabel="imaginary part",
-    ax=None,
-):
+    colours: Colours = None,
+    title: str | None = "Eigenvalues and the unit circle",
+    xlabel: str = "real part",
+    ylabel: str = "imaginary part",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw eigenvalues in the complex plane with the unit circle; labels give spectral radii.
 
     Args:
@@ -707,13 +730,13 @@ def spectrum(
         colours: {label: name of a colour}.
     """
     matrices = matrices if isinstance(matrices, Mapping) else {"": matrices}
+    hues, ends = line_colours(labelled("matrices", matrices, "(H, H)"), colours), []
     ax = _axes(ax, height=4.2)
     ax.add_patch(Circle((0, 0), 1, **_outline()))
-    hues, ends = line_colours(matrices, colours), []
     corners = [[-1, -1], [1, 1]]
     for label, matrix in matrices.items():
         name = f"matrices[{label!r}]" if label else "matrices"
-        matrix = _array(name, matrix, ("H", "H"))
+        matrix = array_of(name, matrix, ("H", "H"))
         if matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
             raise ValueError(f"{name}: expected a finite square matrix, got {matrix.shape}")
         values = np.linalg.eigvals(matrix)
@@ -722,15 +745,7 @@ def spectrum(
         largest = values[np.lexsort((values.imag, abs(values).round(12)))[-1]]
         text = f"spectral radius {abs(largest):.3g}"
         ends.append((f"{label}\n{text}".strip(), largest.real, largest.imag, hues[label]))
-    ax.update_datalim(corners)
-    ax.margins(0.06)
-    ax.autoscale_view()
-    ax.set_aspect("equal", adjustable="datalim")
-    ax.grid(True, axis="both")
-    ax.axhline(0, color=colour("muted"), linewidth=0.9, zorder=1)
-    ax.axvline(0, color=colour("muted"), linewidth=0.9, zorder=1)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    _plane(ax, corners, ticks=5)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     set_title(ax, title)
@@ -740,16 +755,16 @@ def spectrum(
 
 @in_house_style
 def gates_over_time(
-    gates,
+    gates: Curves,
     *,
-    tokens=None,
-    quantiles=(0.25, 0.75),
-    colours=None,
-    title="The gates over time",
-    xlabel="step t",
-    ylabel="value of the gate",
-    ax=None,
-):
+    tokens: Sequence[object] | None = None,
+    quantiles: tuple[float, float] = (0.25, 0.75),
+    colours: Colours = None,
+    title: str | None = "The gates over time",
+    xlabel: str = "step t",
+    ylabel: str = "value of the gate",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw gates against time: the median over units, and a band.
 
     Args:
@@ -759,16 +774,18 @@ def gates_over_time(
         quantiles: of the band over units.
         colours: {name: name of a colour}.
     """
-    if not isinstance(gates, Mapping) or not gates:
-        raise ValueError("gates: expected a dict {name: (T, H)}")
+    check_quantiles(quantiles)
     units = {}
-    for name, value in gates.items():
-        array = _plain(value)
+    for name, value in labelled("gates", gates, "(T, H)").items():
+        array = plain(f"gates[{name!r}]", value)
         units[name] = array.T if array.ndim == 2 else array
-    arrays = _curves("gates", units, "steps")
+    arrays = curves_of("gates", units, "steps")
     x = np.arange(1, next(iter(arrays.values())).shape[1] + 1)
-    ax = _axes(ax)
+    if tokens is not None:
+        check_is("tokens", tokens, Sequence, "a sequence of texts")
+        same_length("tokens", tokens, "the steps", len(x))
     hues, ends = line_colours(arrays, colours), []
+    ax = _axes(ax)
     everything = np.concatenate([array.ravel() for array in arrays.values()])
     inside = np.nanmin(everything), np.nanmax(everything)
     for name, array in arrays.items():
@@ -780,7 +797,6 @@ def gates_over_time(
     if tokens is None:
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     else:
-        _same_length("tokens", tokens, "the steps", len(x))
         ax.set_xticks(x, [str(token) for token in tokens])
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
@@ -790,20 +806,80 @@ def gates_over_time(
 
 
 @in_house_style
-def phase_diagram(
-    x,
-    y,
-    z,
+def monitored(
+    history: "GradientHistory",
+    quantity: str = "grad_norm",
     *,
-    edges=(-9, -6, -3, -1, 1, 3, 6, 9),
-    low="blue",
-    high="orange",
-    title="Where gradients vanish and where they explode",
-    xlabel="x",
-    ylabel="y",
-    zlabel="log₁₀ of the norm",
-    ax=None,
-):
+    most: int = 5,
+    colours: Colours = None,
+    title: str | None = None,
+    xlabel: str = "observation",
+    ylabel: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what a ``GradientMonitor`` saw of each parameter, a line each; y is logarithmic.
+
+    A cross marks the last value before a gradient's first NaN or Inf. Zeros and missing updates
+    leave a gap.
+
+    Args:
+        history: ``monitor.history``, N observations of P parameters.
+        quantity: the array (N, P) to draw: ``"grad_norm"``, ``"update_ratio"``, ``"weight_norm"``.
+        most: so many parameters have a colour and a name, evenly from the smallest median to the
+            largest; the others are thin and grey. At least 2.
+        colours: {parameter: name of a colour}.
+    """
+    check_choice("quantity", quantity, QUANTITIES)
+    check_int("most", most, 2)
+    values = array_of(f"history.{quantity}", getattr(history, quantity, None), ("N", "P"))
+    same_length("history.names", history.names, "the columns", values.shape[1])
+    values = np.where((values > 0) & np.isfinite(values), values, np.nan)
+    drawn = np.flatnonzero(np.isfinite(values).any(axis=0))
+    if drawn.size == 0:
+        raise ValueError(f"history.{quantity}: expected one above 0 and finite, got none")
+    order = sorted(drawn.tolist(), key=lambda column: np.nanmedian(values[:, column]))
+    places = np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(int)
+    named = {history.names[order[place]]: order[place] for place in places[::-1]}
+    hues, ends = line_colours(named, colours), []
+    ax = _axes(ax)
+    ax.set_yscale("log")
+    x = np.arange(len(values))
+    for column in set(order) - set(named.values()):
+        ax.plot(x, values[:, column], color=colour("grid"), linewidth=0.8, zorder=1.5)
+    for name, column in named.items():
+        ax.plot(x, values[:, column], color=hues[name])
+        end = _last(x, values[:, column])
+        lost = np.flatnonzero(np.asarray(history.nonfinite)[:, column])
+        if lost.size:
+            end = _last(x[: lost[0]], values[: lost[0], column])
+            ax.plot(*end, "x", color=hues[name], markersize=7, markeredgewidth=2)
+        ends.append((name, *end, hues[name]))
+    power_ticks(ax.yaxis)
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.set_xlim(0, max(len(values) - 1, 1))
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(QUANTITIES[quantity] if ylabel is None else ylabel)
+    of_each = f"{QUANTITIES[quantity].capitalize()} of each parameter"
+    set_title(ax, of_each if title is None else title)
+    label_lines(ax, ends)
+    return ax
+
+
+@in_house_style
+def phase_diagram(
+    x: ArrayLike,
+    y: ArrayLike,
+    z: ArrayLike,
+    *,
+    edges: Sequence[float] = (-9, -6, -3, -1, 1, 3, 6, 9),
+    low: str = "blue",
+    high: str = "orange",
+    title: str | None = "Where gradients vanish and where they explode",
+    xlabel: str = "x",
+    ylabel: str = "y",
+    zlabel: str = "log₁₀ of the norm",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a quantity over two parameters as cells in two hues, each the stronger the farther out.
 
     Args:
@@ -813,12 +889,11 @@ def phase_diagram(
         edges: increasing borders of the shades; with an odd number of shades the middle one stays
             blank. Those below take the colour ``low``, those above ``high``.
     """
-    x, y, z = _array("x", x, ("n",)), _array("y", y, ("m",)), _array("z", z, ("m", "n"))
+    x, y, z = increasing("x", x), increasing("y", y), array_of("z", z, ("m", "n"))
     if z.shape != (len(y), len(x)):
         raise ValueError(f"z: expected shape {(len(y), len(x))}, got {z.shape}")
-    if min(len(x), len(y)) < 2 or np.any(np.diff(x) <= 0) or np.any(np.diff(y) <= 0):
-        raise ValueError("x, y: expected at least two increasing values each")
-    edges = np.asarray(edges, float)
+    edges = increasing("edges", edges)
+    low, high = colour(low), colour(high)
     ax = _axes(ax, height=4.0)
     count = len(edges) + 1
     shade = np.where(np.isnan(z), -1, np.searchsorted(edges, z, side="right"))
@@ -826,7 +901,7 @@ def phase_diagram(
     handles = []
     for k in range(count):
         away = k - (count - 1) / 2
-        hue = colour(high if away > 0 else low)
+        hue = high if away > 0 else low
         alpha = 0.85 * abs(away) / ((count - 1) / 2)
         # One path for each shade: a patch for each cell would weigh a hundred times as much.
         boxes = [

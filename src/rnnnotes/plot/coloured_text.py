@@ -5,6 +5,11 @@ from html import escape
 from itertools import groupby
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from rnnnotes._checks import check_is
+
+from .arrays import plain
 
 LEVELS = 9
 
@@ -34,18 +39,28 @@ class ColouredText:
         ValueError: lengths that differ, values that are infinite, limits that are not in order.
     """
 
-    def __init__(self, characters, values, *, limits=None, diverging=False, meaning="value"):
-        if hasattr(values, "detach"):
-            values = values.detach().cpu().numpy()
-        values = np.asarray(values, dtype=float)
-        if not isinstance(characters, Sequence) or not all(isinstance(c, str) for c in characters):
-            raise TypeError("characters: expected a string or a sequence of strings")
+    def __init__(
+        self,
+        characters: Sequence[str],
+        values: ArrayLike,
+        *,
+        limits: tuple[float, float] | None = None,
+        diverging: bool = False,
+        meaning: str = "value",
+    ) -> None:
+        check_is("characters", characters, Sequence, "a string or a sequence of strings")
+        for index, text in enumerate(characters):
+            check_is(f"characters[{index}]", text, str)
+        values = plain("values", values)
         if values.shape != (len(characters),):
             raise ValueError(f"values: expected shape ({len(characters)},), got {values.shape}")
         known = values[~np.isnan(values)]
         if not np.isfinite(known).all():
             raise ValueError("values: expected finite numbers or NaN, got Inf")
-        low, high = _limits(known, diverging) if limits is None else limits
+        limits = _limits(known, diverging) if limits is None else plain("limits", limits)
+        if np.shape(limits) != (2,):
+            raise ValueError(f"limits: expected (low, high), got {limits!r}")
+        low, high = limits
         if not low < high:
             raise ValueError(f"limits: expected low below high, got {low} and {high}")
         shares = LEVELS * (values - low) / (high - low)
@@ -57,14 +72,14 @@ class ColouredText:
         self.diverging = diverging
         self.meaning = meaning
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "".join(self.texts)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         low, high = self.limits
         return f"{self}\n({self.meaning}: {low:.3g} to {high:.3g})"
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         kind = "diverging" if self.diverging else "sequential"
         pairs = zip(self.levels, self.texts, strict=True)
         body = "".join(

@@ -6,6 +6,7 @@ are in points of a canvas 420 wide, so that text stays legible where it is shown
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
@@ -119,7 +120,11 @@ WEIGHT_KEY = (("weight_ih", "W_ih"), ("weight_hh", "W_hh"), ("weight_ho", "W_ho"
 
 
 @in_house_style
-def rnn_folded(*, title="Folded: one cell that feeds its state back to itself", ax=None):
+def rnn_folded(
+    *,
+    title: str | None = "Folded: one cell that feeds its state back to itself",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the folded RNN: input, state with its loop, output, and the equation.
 
     hₜ = tanh(W_ih xₜ + W_hh hₜ₋₁ + b), yₜ = W_ho hₜ.
@@ -144,13 +149,20 @@ def rnn_folded(*, title="Folded: one cell that feeds its state back to itself", 
 
 
 @in_house_style
-def rnn_unrolled(steps=4, highlight_path=False, *, title=None, ax=None):
+def rnn_unrolled(
+    steps: int = 4,
+    highlight_path: bool = False,
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the RNN unrolled over ``steps`` steps, the same weights in the same colour.
 
     Args:
         steps: 2 to 6.
         highlight_path: draw the way back from the loss at the last step to the first state, with
-            the factor W_hhᵀ diag(σ′) that each step multiplies the gradient by.
+            the factor that each step multiplies the gradient by, the transpose of the step's
+            Jacobian J_t = diag(1 − h_t²) W_hh.
     """
     if steps not in range(2, 7):
         raise ValueError(f"steps: expected 2 to 6, got {steps}")
@@ -183,8 +195,8 @@ def rnn_unrolled(steps=4, highlight_path=False, *, title=None, ax=None):
     for t in range(steps, 0, -1):
         start, stop = (at[t] - 10, middle + 15), (at[t - 1] + 8, middle + 15)
         _arrow(ax, start, stop, "gradient", 2.6, bend=34 / (pitch - 18))
-        _text(ax, (at[t] + at[t - 1]) / 2, middle + 42, f"× {_sub('J', t)}", "gradient", size=13)
-    _text(ax, 5, top, "Jₜ = W_hhᵀ diag(σ′ₜ)", "gradient", size=13, ha="left")
+        _text(ax, (at[t] + at[t - 1]) / 2, middle + 42, f"× {_sub('J', t)}ᵀ", "gradient", size=13)
+    _text(ax, 5, top, "Jₜᵀ = W_hhᵀ diag(1 − hₜ²)", "gradient", size=13, ha="left")
     _key(ax, 16, (*WEIGHT_KEY, ("gradient", "gradient")))
     return ax
 
@@ -198,7 +210,12 @@ LSTM_STAGES = (
 
 
 @in_house_style
-def lstm_cell(stage=4, *, title=None, ax=None):
+def lstm_cell(
+    stage: int = 4,
+    *,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the LSTM cell part by part: 1 carousel, 2 input, 3 forget, 4 output gate.
 
     The equations below the cell are those of the stage; at 4 they are torch's:
@@ -252,7 +269,11 @@ def lstm_cell(stage=4, *, title=None, ax=None):
 
 
 @in_house_style
-def gru_cell(*, title="The GRU: one gate shares the state between old and new", ax=None):
+def gru_cell(
+    *,
+    title: str | None = "The GRU: one gate shares the state between old and new",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the GRU cell (torch's form, the reset gate after the product with W_hh).
 
     nₜ = tanh(W_in xₜ + rₜ (W_hn hₜ₋₁)), hₜ = zₜ hₜ₋₁ + (1 − zₜ) nₜ.
@@ -291,8 +312,11 @@ def gru_cell(*, title="The GRU: one gate shares the state between old and new", 
 
 @in_house_style
 def bidirectional(
-    steps=4, *, title="Bidirectional: two nets, each output sees both sides", ax=None
-):
+    steps: int = 4,
+    *,
+    title: str | None = "Bidirectional: two nets, each output sees both sides",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a bidirectional layer over ``steps`` steps (2 to 5): two nets with weights apart."""
     if steps not in range(2, 6):
         raise ValueError(f"steps: expected 2 to 5, got {steps}")
@@ -329,12 +353,12 @@ def bidirectional(
 
 @in_house_style
 def stacked(
-    layers=3,
-    steps=4,
+    layers: int = 3,
+    steps: int = 4,
     *,
-    title="Stacked: the states of one layer are the inputs of the next",
-    ax=None,
-):
+    title: str | None = "Stacked: the states of one layer are the inputs of the next",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw ``layers`` (2 or 3) recurrent layers over ``steps`` steps (2 to 5), a colour a layer."""
     if layers not in (2, 3) or steps not in range(2, 6):
         raise ValueError(f"layers, steps: expected 2 to 3 and 2 to 5, got {layers} and {steps}")
@@ -356,7 +380,11 @@ def stacked(
 
 
 @in_house_style
-def truncation(*, title="How far back the gradient goes, cut or not", ax=None):
+def truncation(
+    *,
+    title: str | None = "How far back the gradient goes, cut or not",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw how far gradients travel: in full, in windows of four steps, of random lengths."""
     ax = _canvas(ax, 200, title)
     rows = (
@@ -384,7 +412,11 @@ def truncation(*, title="How far back the gradient goes, cut or not", ax=None):
 
 
 @in_house_style
-def clipping(*, title="At the cliff a full step flies off; a clipped one lands below", ax=None):
+def clipping(
+    *,
+    title: str | None = "At the cliff a full step flies off; a clipped one lands below",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a cut through an error surface with a cliff, and the steps with and without clipping."""
     ax = _canvas(ax, 186, title)
     w = np.linspace(24, 410, 240)

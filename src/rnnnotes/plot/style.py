@@ -1,17 +1,24 @@
 """Colours by name, titles that fit, labels at the ends of lines, ticks without mathtext."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
+from typing import ParamSpec
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.text import Text
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.text import Annotation, Text
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, Locator, NullLocator
 from matplotlib.transforms import blended_transform_factory, offset_copy
 
+from rnnnotes._checks import check_choice, check_is
+
 from .palette import CYCLE, LIGHT, MEANING
 
 SHEET = "rnnnotes.plot.house"
+Drawing = ParamSpec("Drawing")
 
 # A weight takes the colour of the gate that does its work in an LSTM:
 # what lets in, what carries on, what lets out.
@@ -22,24 +29,21 @@ WEIGHTS = {
 }
 
 
-def colour(name):
+def colour(name: str) -> str:
     """Return the hex of a palette colour, or of what a colour stands for.
 
     ``colour("teal") == colour("hidden")``. Raises ValueError for a name that is neither.
     """
-    key = MEANING.get(name, WEIGHTS.get(name, name))
-    if key not in LIGHT:
-        known = ", ".join([*LIGHT, *MEANING, *WEIGHTS])
-        raise ValueError(f"colour: expected one of {known}; got {name!r}")
-    return LIGHT[key]
+    check_choice("colour", name, [*LIGHT, *MEANING, *WEIGHTS])
+    return LIGHT[MEANING.get(name, WEIGHTS.get(name, name))]
 
 
-def line_colours(labels, colours=None):
+def line_colours(labels: Iterable[str], colours: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return {label: hex}: from ``colours`` {label: name}, else by meaning, else by the cycle."""
     given = dict(colours or {})
     unknown = [label for label in given if label not in labels]
     if unknown:
-        raise ValueError(f"colours: no such line {unknown[0]!r}; the lines are {list(labels)}")
+        raise ValueError(f"colours: expected labels of {list(labels)}, got {unknown[0]!r}")
     hues = {}
     for label in labels:
         if label in given or label in MEANING or label in WEIGHTS:
@@ -51,11 +55,11 @@ def line_colours(labels, colours=None):
     return hues
 
 
-def in_house_style(draw):
+def in_house_style(draw: Callable[Drawing, Axes]) -> Callable[Drawing, Axes]:
     """Decorate a drawing function so that what it adds has the house's fonts, lines and ticks."""
 
     @wraps(draw)
-    def styled(*args, **kwargs):
+    def styled(*args: Drawing.args, **kwargs: Drawing.kwargs) -> Axes:
         with plt.style.context(SHEET):
             ax = draw(*args, **kwargs)
             # Later ticks are copies of the first: make it while the style holds.
@@ -66,7 +70,7 @@ def in_house_style(draw):
     return styled
 
 
-def wrap(text, width, size=None, weight="normal"):
+def wrap(text: str, width: float, size: float | None = None, weight: str = "normal") -> str:
     """Break ``text`` into the fewest lines of at most ``width`` points, as even as they come.
 
     A single word that is wider than ``width`` stays whole. Line breaks in ``text`` are kept. On a
@@ -99,8 +103,9 @@ def wrap(text, width, size=None, weight="normal"):
     return "\n".join(wrapped)
 
 
-def set_title(ax, text):
+def set_title(ax: Axes, text: str | None) -> Text | None:
     """Write a title that fits: flush with the figure if it has one axes, else with the panel."""
+    check_is("ax", ax, Axes)
     if not text:
         return None
     figure = ax.figure
@@ -117,11 +122,13 @@ def set_title(ax, text):
     return label
 
 
-def panel_titles(axes, titles):
+def panel_titles(axes: Iterable[Axes] | np.ndarray, titles: Iterable[str]) -> None:
     """Write one title over each panel, wrapped to its width; a count that differs is an error."""
     axes, titles = np.ravel(axes).tolist(), list(titles)
     if len(axes) != len(titles):
         raise ValueError(f"titles: expected {len(axes)}, one for each panel, got {len(titles)}")
+    for index, ax in enumerate(axes):
+        check_is(f"axes[{index}]", ax, Axes)
     for ax, text in zip(axes, titles, strict=True):
         set_title(ax, text)
 
@@ -143,14 +150,15 @@ class _Powers(Locator):
         return ticks[(ticks >= 10 ** (low - 1e-9)) & (ticks <= 10 ** (high + 1e-9))]
 
 
-def power_ticks(axis):
+def power_ticks(axis: Axis) -> None:
     """Put a logarithmic axis's ticks at powers of ten, written 0.01, 1, 100, 1e−6, 1e12."""
+    check_is("axis", axis, Axis)
     axis.set_major_locator(_Powers())
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axis.set_minor_locator(NullLocator())
 
 
-def number(value):
+def number(value: float) -> str:
     """Write a number in two digits: 0.001, 20, 1e−6, 3.4e38."""
     if value == 0 or 1e-3 <= abs(value) < 1e4:
         text = f"{float(f'{value:.2g}'):g}"
@@ -195,7 +203,7 @@ def _bottom(block):
     return block[0] / block[1]
 
 
-def label_lines(ax, ends, width=110):
+def label_lines(ax: Axes, ends: Sequence[tuple], width: float = 110) -> list[Annotation]:
     """Write labels beside the ends of lines, apart from each other, and return them.
 
     ``ends``: a list of (text, x, y, hex) or (text, x, y, hex, side), x and y in data coordinates;
@@ -205,7 +213,7 @@ def label_lines(ax, ends, width=110):
     return _label(ax, ends, width, column=False)
 
 
-def label_column(ax, ends, width=130):
+def label_column(ax: Axes, ends: Sequence[tuple], width: float = 130) -> list[Annotation]:
     """Write labels in one column right of the axes, each joined to its point by a thin line.
 
     Arguments as for ``label_lines``: for points that lie in the midst of a drawing.
@@ -214,6 +222,10 @@ def label_column(ax, ends, width=130):
 
 
 def _label(ax, ends, width, column):
+    check_is("ends", ends, (list, tuple), "a list of (text, x, y, hex)")
+    for index, end in enumerate(ends):
+        if not isinstance(end, tuple) or len(end) not in (4, 5):
+            raise TypeError(f"ends[{index}]: expected (text, x, y, hex) or a side too, got {end!r}")
     ends = [(*end, 0)[:5] for end in ends if np.isfinite(end[1]) and np.isfinite(end[2])]
     if not ends:
         return []

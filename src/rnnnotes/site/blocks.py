@@ -25,14 +25,23 @@ from rnnnotes.site.errors import PageError
 
 TAGS = ("hide-input", "fold")
 OPTIONS = ("caption", "description", "label")
-PYTHON = re.compile(r"^(python|python3|py|ipython|ipython3|pycon)\b")
 
 _FENCE = re.compile(r"^(?P<indent>[ ]*)(?P<mark>`{3,}|~{3,})(?P<info>[^`\n]*)$")
+# Every way to say that a fence holds Python; this grammar admits the first.
+_PYTHON = r"\{?\s*\.?(?:i?python(?:[\d.]+|-repl)?|py[23]?|pycon[23]?)(?![\w+#.-])"
+_LANGUAGE = re.compile(_PYTHON, re.IGNORECASE)
+# A fence that Markdown knows behind a quote mark, a bullet or a tab, and this grammar does not.
+_HIDDEN = re.compile(
+    rf"[>\s]*(?:(?:[-*+]|\d+[.)])\s+)*[>\s]*(?:`{{3,}}|~{{3,}})\s*{_PYTHON}[^`]*$",
+    re.IGNORECASE,
+)
 _INCLUDE = re.compile(r'^\s*--8<--\s+"(?P<file>[^":]+)(?::(?P<section>[^"]+))?"\s*$')
 _TAGS = re.compile(r"\btags=(\[[^\]]*\])")
 _REASON = re.compile(r'\breason="([^"]+)"')
 # A code span, so that nothing inside one is taken for anything else.
-SPAN = re.compile(r"(?<!`)(?P<ticks>`+)(?!`)(?P<body>.+?)(?<!`)(?P=ticks)(?!`)", re.DOTALL)
+SPAN = re.compile(
+    r"(?<![`\\])(?P<ticks>`+)(?!`)(?P<body>(?:(?!\n[ \t]*\n).)+?)(?<!`)(?P=ticks)(?!`)", re.DOTALL
+)
 _VALUE = re.compile(r"^\{python\}\s+(?P<code>.+)$", re.DOTALL)
 
 
@@ -69,7 +78,8 @@ class Fence:
     def option_list(self, name: str) -> list[str]:
         """An option that may be one text or a list of them."""
         value = self.options.get(name, [])
-        return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+        items = value if isinstance(value, list) else [value]
+        return ["" if item is None else str(item) for item in items]
 
 
 @dataclass(frozen=True)
@@ -119,8 +129,6 @@ class PageSource:
         return (self.meta.get("rnnnotes") or {}).get(name, default)
 
 
-
-
 def part_values(part: Prose | Fence) -> list[Value]:
     """The computed values in a piece of prose, or in the captions of a block."""
     if isinstance(part, Prose):
@@ -151,9 +159,10 @@ def read_page(file: Path, docs: Path, root: Path) -> PageSource:
     path = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
     name = file.relative_to(docs).with_suffix("").as_posix()
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise PageError(path, 1, f"expected UTF-8 text, got {error.reason}") from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise PageError(path, line, f"expected UTF-8 text, got {error.reason}") from None
     return parse_page(text, path, name)
 
 
@@ -166,6 +175,13 @@ def parse_page(text: str, path: str, name: str) -> PageSource:
     while at < len(lines):
         match = _FENCE.match(lines[at])
         if not match:
+            if _HIDDEN.match(lines[at]):
+                raise PageError(
+                    path,
+                    at + 1,
+                    "a Python fence that nothing runs: expected it on a line of its own, "
+                    "indented by spaces only",
+                )
             at += 1
             continue
         end = _closing(lines, at, match)
@@ -218,8 +234,13 @@ def _check_meta(meta: dict[str, Any], text: str, path: str) -> None:
             _line_of(text, "kernelspec:"),
             f"expected the kernel python3, which every Jupyter has, got {kernel.get('name')!r}",
         )
-    limit = (meta.get("rnnnotes") or {}).get("time_limit", 1)
-    if not isinstance(limit, (int, float)) or limit <= 0:
+    settings = meta.get("rnnnotes") or {}
+    if not isinstance(settings, dict):
+        raise PageError(
+            path, _line_of(text, "rnnnotes:"), f"expected names and values, got {settings!r}"
+        )
+    limit = settings.get("time_limit", 1)
+    if not isinstance(limit, (int, float)) or not limit > 0:
         raise PageError(
             path, _line_of(text, "time_limit:"), f"expected seconds as time_limit, got {limit!r}"
         )
@@ -232,7 +253,9 @@ def _line_of(text: str, needle: str) -> int:
 
 def _closing(lines: list[str], start: int, opening: re.Match[str]) -> int | None:
     mark = opening["mark"]
-    close = re.compile(rf"^ *{re.escape(mark[0])}{{{len(mark)},}} *$")
+    # Deeper by four or more, it is a line of the code.
+    deepest = len(opening["indent"]) + 3
+    close = re.compile(rf"^ {{0,{deepest}}}{re.escape(mark[0])}{{{len(mark)},}}[ \t]*$")
     for at in range(start + 1, len(lines)):
         if close.match(lines[at]):
             return at
@@ -250,14 +273,12 @@ def _fence(opening: re.Match[str], inner: list[str], line: int, path: str) -> Fe
         if len([text for text in inner if text.strip()]) != 1:
             raise PageError(path, line, "expected one --8<-- line alone in its fence")
         match = next(found for found in includes if found)
-        return Fence(
-            info, source, line, indent, include=(match["file"], match["section"] or "")
-        )
-    language = PYTHON.match(info)
+        return Fence(info, source, line, indent, include=(match["file"], match["section"] or ""))
+    language = _LANGUAGE.match(info)
     if not language:
         return Fence(info, source, line, indent)
-    if language[1] != "python":
-        raise PageError(path, line - 1, f"expected the language python, got {language[1]!r}")
+    if language[0] != "python":
+        raise PageError(path, line - 1, f"expected the language python, got {language[0]!r}")
     if ".noeval" in info.split():
         reason = _REASON.search(info)
         if not reason:
@@ -271,10 +292,15 @@ def _fence(opening: re.Match[str], inner: list[str], line: int, path: str) -> Fe
 
 def _tags(info: str, line: int, path: str) -> tuple[str, ...]:
     match = _TAGS.search(info)
+    rest = _TAGS.sub("", info).split()[1:]
+    if rest:
+        raise PageError(
+            path, line - 1, f'expected tags=["…"] or .noeval behind python, got {" ".join(rest)}'
+        )
     try:
         tags = ast.literal_eval(match[1]) if match else []
     except (SyntaxError, ValueError):
-        raise PageError(path, line - 1, f"expected tags=[\"…\"], got {match[0]}") from None
+        raise PageError(path, line - 1, f'expected tags=["…"], got {match[0]}') from None
     for tag in tags:
         if tag not in TAGS:
             raise PageError(path, line - 1, f"expected a tag of {', '.join(TAGS)}, got {tag!r}")
@@ -292,7 +318,8 @@ def _options(source: str, line: int, path: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = line + (mark.line if mark else 0)
-        raise PageError(path, at, f"the #| options are no YAML: {error.problem}") from None
+        problem = getattr(error, "problem", None) or str(error)
+        raise PageError(path, at, f"the #| options are no YAML: {problem}") from None
     if not isinstance(options, dict):
         raise PageError(path, line, f"expected #| name: value, got {options!r}")
     for name in options:
@@ -302,6 +329,13 @@ def _options(source: str, line: int, path: str) -> dict[str, Any]:
 
 
 def _check(page: PageSource) -> None:
+    for value in page.values:
+        try:
+            ast.parse(value.code, mode="eval")
+        except SyntaxError as error:
+            raise PageError(
+                page.path, value.line, f"{value.code!r} is no expression: {error.msg}"
+            ) from None
     if page.is_notebook:
         return
     if page.values:

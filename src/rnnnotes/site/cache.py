@@ -36,7 +36,7 @@ class Cache:
 
     def snapshot(self) -> None:
         """Remembers the sources before pages run, so that an edit in the middle is noticed."""
-        for folder in ("src", "snippets"):
+        for folder in ("src", "snippets", "docs"):
             for file in (self.root / folder).rglob("*"):
                 if file.is_file() and "__pycache__" not in file.parts:
                     path = file.relative_to(self.root).as_posix()
@@ -45,9 +45,10 @@ class Cache:
     def check_writable(self) -> None:
         """Fails before anything runs, rather than after minutes of work."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
+            for folder in (self.folder / "pages", self.folder / "made"):
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
         except OSError as error:
             raise LoomError(f"the cache folder {self.folder} cannot be written: {error}") from None
 
@@ -140,20 +141,27 @@ class Cache:
 
 
 def write_whole(file: Path, content: str | bytes) -> None:
-    """Writes a file so that a reader sees the old content or the new, and never a part."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a file so that a reader sees the old content or the new, and never a part.
+
+    Raises:
+        LoomError: it cannot be written.
+    """
     data = content.encode() if isinstance(content, str) else content
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".writing-")
+    name = ""
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=".writing-")
         with os.fdopen(handle, "wb") as out:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
         os.chmod(name, 0o644)
         os.replace(name, file)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
+        if isinstance(error, OSError):
+            raise LoomError(f"{file} cannot be written: {error}") from None
         raise
 
 

@@ -7,7 +7,10 @@ from typing import Any
 
 from rnnnotes.site.blocks import Fence, PageSource, Prose
 
-_CALLOUT = re.compile(r'^(?P<indent> *)(?:\?\?\?\+?|!!!|===)[!+]? *\w*(?: inline)?(?: end)? *(?:"(?P<title>[^"]*)")?$')
+_CALLOUT = re.compile(
+    r" *(?:(?:!!!|\?\?\?\+?) *(?P<kind>[\w-]*)[\w -]*|===[!+]? +(?=\"))"
+    r'(?:"(?P<title>[^"]*)")? *$'
+)
 NEEDED = (
     "This notebook is a page of rnnnotes. To run it, install the package in the environment of "
     "its kernel: `pip install .` in a copy of the project."
@@ -98,18 +101,18 @@ class _Callouts:
     """Jupyter knows no callouts: their titles become bold lines, their content moves left."""
 
     def __init__(self) -> None:
-        self.inside = False
+        self.depth = 0
 
     def plain(self, text: str) -> str:
         lines = []
         for line in text.split("\n"):
+            indent = len(line) - len(line.lstrip(" "))
+            if line.strip():
+                self.depth = min(self.depth, indent // 4)
             match = _CALLOUT.match(line)
-            if match and not match["indent"]:
-                self.inside = True
-                lines.append(f"**{match['title'] or 'Note'}**")
-            elif self.inside and line.startswith("    "):
-                lines.append(line[4:])
+            if match and indent == 4 * self.depth:
+                self.depth += 1
+                lines.append(f"**{match['title'] or (match['kind'] or 'note').capitalize()}**")
             else:
-                self.inside = self.inside and not line.strip()
-                lines.append(line)
+                lines.append(line[4 * self.depth :] if line.strip() else "")
         return "\n".join(lines)

@@ -109,6 +109,8 @@ class _Server:
             "PYTHONPATH": os.pathsep.join(filter(None, path)),
             # joblib counts this many processors: a page run alone may use them all.
             "LOKY_MAX_CPU_COUNT": str(workers),
+            # Byte code stands beside its source, by which a trace tells what was imported.
+            "PYTHONPYCACHEPREFIX": "",
             trace_opens.FOLDER: str(root),
             "IPYTHONDIR": str(scratch / "ipython"),
             "JUPYTER_RUNTIME_DIR": str(scratch),
@@ -116,7 +118,13 @@ class _Server:
         }
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-Xfrozen_modules=off", "-m", "rnnnotes.site.kernel", str(theirs.fileno())],
+                [
+                    sys.executable,
+                    "-Xfrozen_modules=off",
+                    "-m",
+                    "rnnnotes.site.kernel",
+                    str(theirs.fileno()),
+                ],
                 pass_fds=[theirs.fileno()],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -124,13 +132,16 @@ class _Server:
                 start_new_session=True,
             )
         self.control = ours
+        self.ready = False
         self.answers = ours.makefile("r", encoding="utf-8", newline="\n")
 
     def wait_until_ready(self) -> None:
         if not self.answers.readline():
+            status = self.process.wait()
             raise LoomError(
-                f"the process that starts kernels ended with status {self.process.wait()}: see above"
+                f"the process that starts kernels ended with status {status}: see above"
             )
+        self.ready = True
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         self.control.sendall(json.dumps(request).encode() + b"\n")
@@ -141,6 +152,8 @@ class _Server:
 
     def stop(self) -> None:
         """Closing the socket is the sign to kill all kernels and end."""
+        if not self.ready:  # it has no kernel yet, and would first load all it wants
+            self.process.kill()
         self.answers.close()
         self.control.close()
         try:
@@ -222,7 +235,7 @@ async def _run_page(
         nbformat.v4.new_code_cell("\n" * (block.line - 1) + block.source) for block in page.blocks
     ]
     cells += [
-        nbformat.v4.new_code_cell("\n" * (v.line - 1) + f"{VALUE_FUNCTION}({v.code}\n)")
+        nbformat.v4.new_code_cell("\n" * (v.line - 1) + f"{VALUE_FUNCTION}(({v.code}\n))")
         for v in page.values
     ]
     cells.append(nbformat.v4.new_code_cell(_SUMMARY))
@@ -273,6 +286,9 @@ async def _run_cell(client, cell, index, page, line, limit, provisioner) -> None
     except CellExecutionError:
         output = next(out for out in cell.outputs if out.output_type == "error")
         raise _page_error(page, line, output) from None
+    for output in cell.outputs:
+        if output.output_type == "error":  # the block ended well, and its figure cannot be drawn
+            raise _page_error(page, line, output)
     for output in cell.outputs:
         if output.output_type == "stream" and output.name == "stderr":
             raise PageError(page.path, line, "this block wrote to stderr", output.text.rstrip())

@@ -8,6 +8,7 @@ all that the kernel started, and ends.
 """
 
 import contextlib
+import ctypes
 import importlib
 import json
 import linecache
@@ -16,7 +17,10 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
+import warnings
+from pathlib import Path
 from typing import Any
 
 VALUE_MIME = "application/vnd.rnnnotes.value+json"
@@ -29,6 +33,7 @@ QUIET = (ImportWarning, ResourceWarning, PendingDeprecationWarning, DeprecationW
 
 def serve(control: socket.socket) -> None:
     """Answers requests until the other end closes."""
+    _adopt_orphans()
     _preload()
     children: set[int] = set()
     ended: dict[int, int] = {}
@@ -65,9 +70,37 @@ def serve(control: socket.socket) -> None:
                 answer = {"status": ended.get(request["poll"])}
             control.sendall(json.dumps(answer).encode() + b"\n")
     finally:
-        for pid in children:
+        _end_all(children)
+
+
+def _adopt_orphans() -> None:
+    """Makes what a kernel leaves behind a child of this process, where the system can."""
+    set_child_subreaper = 36
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def _end_all(children: set[int]) -> None:
+    """Kills every kernel with its group, and then what had left the group, to the last one."""
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    while left := _own_children():
+        for pid in left:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.005)
+
+
+def _own_children() -> list[int]:
+    found: list[int] = []
+    for file in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # that thread has ended
+            found += map(int, file.read_text().split())
+    return found
 
 
 def _reap(children: set[int], ended: dict[int, int]) -> None:
@@ -100,6 +133,7 @@ PRELOADED = (
     "matplotlib.backends.backend_svg",
     "matplotlib.pyplot",
     "torch",
+    "torch._dynamo",  # what the first optimiser of a process loads, for more than a second
 )
 
 
@@ -146,9 +180,7 @@ def _run_kernel(job: dict[str, Any]) -> None:
 
     sys.argv = ["ipykernel", "-f", job["connection_file"]]
     app = IPKernelApp.instance()
-    app.initialize(
-        ["-f", job["connection_file"], f"--IPKernelApp.parent_handle={os.getppid()}"]
-    )
+    app.initialize(["-f", job["connection_file"], f"--IPKernelApp.parent_handle={os.getppid()}"])
     _prepare(app.shell, job["page"], job["text"])
     from rnnnotes.site.trace import trace_opens
 
@@ -161,8 +193,6 @@ def _run_kernel(job: dict[str, Any]) -> None:
 
 def _prepare(shell: Any, page: str, text: str) -> None:
     """Makes tracebacks name the page and its lines, figures come out as SVG, warnings raise."""
-    import warnings
-
     from IPython.core.inputtransformer2 import leading_empty_lines
 
     lines = [line + "\n" for line in text.split("\n")]
@@ -177,6 +207,11 @@ def _prepare(shell: Any, page: str, text: str) -> None:
     shell._showtraceback = lambda kind, error, _: show(kind, error, _plain_traceback(error, page))
     shell.user_ns[VALUE_FUNCTION] = _show_value
     shell.events.register("post_run_cell", _Figures(page))
+    warnings_raise()
+
+
+def warnings_raise() -> None:
+    """Makes a warning stop the block that caused it, here and in the doc tests."""
     warnings.resetwarnings()
     warnings.simplefilter("error")
     for kind in QUIET:

@@ -104,13 +104,17 @@ class Loom:
         errors: list[Exception] = []
 
         def done(page: PageSource, outcome: Any) -> None:
+            if not isinstance(outcome, Exception):
+                try:
+                    self.runs[page.name] = self.cache.store(page, outcome)
+                except LoomError as error:
+                    outcome = error
             if isinstance(outcome, Exception):
                 self.status[page.name] = "failed"
                 self.log(f"{page.name}: failed")
                 errors.append(outcome)
                 return
             self.status[page.name] = "ran"
-            self.runs[page.name] = self.cache.store(page, outcome)
             self.log(
                 f"{page.name}: ran {len(page.blocks)} blocks in {outcome.seconds:.1f} s "
                 f"({outcome.cpu_seconds:.1f} s of processor time)"
@@ -131,9 +135,7 @@ class Loom:
 
     def _check(self) -> None:
         found = [
-            record
-            for page in self.notebooks
-            for record in recorded(page, self.runs[page.name])
+            record for page in self.notebooks for record in recorded(page, self.runs[page.name])
         ]
         paths = {name: page.path for name, page in self.pages.items()}
         self.records = statements.check(
@@ -191,7 +193,12 @@ class Loom:
     @cached_property
     def _makers(self) -> str:
         here = Path(__file__).parent
-        files = (here / "figures.py", here / "downloads.py", here.parent / "plot" / "palette.py")
+        files = (
+            here / "figures.py",
+            here / "compact.py",
+            here / "downloads.py",
+            here.parent / "plot" / "palette.py",
+        )
         return "".join(file.read_text("utf-8") for file in files)
 
     def downloads(self) -> dict[str, str]:
@@ -199,9 +206,7 @@ class Loom:
         out = {}
         for page in self.notebooks:
             weaver = self._weaver(page)
-            book = downloads.notebook(
-                page, self.runs[page.name], weaver.plain, weaver.plain_fence
-            )
+            book = downloads.notebook(page, self.runs[page.name], weaver.plain, weaver.plain_fence)
             text = downloads.to_json(book)
             out[f"{page.name}.ipynb"] = text
             out[f"{page.name}.py"] = self._memo(text, lambda book=book: downloads.script(book))
@@ -239,9 +244,14 @@ class Loom:
             return f"| {anchor}{row.id}</span> | {says} | *page to come* |  |"
         verdict = record.verdict
         link = f"[{row.id}]({up}{record.page}.md#{row.id})"
-        word = f'<span class="rn-word" data-verdict="{verdict["verdict"]}">{verdict["verdict"]}</span>'
-        because = " ".join(self._weaver(self.pages[record.page]).plain(verdict["because"]).split())
-        return f"| {anchor}{link}</span> | {says} | {word} | {because.replace('|', chr(92) + '|')} |"
+        word = (
+            f'<span class="rn-word" data-verdict="{verdict["verdict"]}">{verdict["verdict"]}</span>'
+        )
+        weaver = self._weaver(self.pages[record.page])
+        because = " ".join(weaver.prose(verdict["because"], record.line).split())
+        return (
+            f"| {anchor}{link}</span> | {says} | {word} | {because.replace('|', chr(92) + '|')} |"
+        )
 
     def _colophon(self, page: PageSource) -> str:
         lines = [

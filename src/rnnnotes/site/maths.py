@@ -7,6 +7,7 @@ import math_core
 
 # Inline styles, which a strict Content-Security-Policy refuses, by the class that replaces them.
 _STYLE = re.compile(r' style="([^"]*)"')
+_COLOUR = re.compile(r' style="(?:[^"]*;)?\s*color:')
 _TEXT = re.compile(r">([^<>]+)<")
 
 
@@ -34,6 +35,8 @@ def typeset(latex: str, display: bool) -> str:
         mathml = _converter().convert_with_local_state(latex.strip(), displaystyle=display)
     except math_core.LatexError as error:
         raise MathError(f"the formula {latex.strip()!r} cannot be typeset: {error}") from None
+    if _COLOUR.search(mathml):
+        raise MathError(f"the formula {latex.strip()!r} has a colour, which follows no palette")
     mathml = _STYLE.sub(lambda match: f' class="{_classes(match[1])}"', mathml)
     # Markdown must find nothing to emphasise or link inside of the formula.
     mathml = _TEXT.sub(lambda match: f">{_escape(match[1])}<", mathml)

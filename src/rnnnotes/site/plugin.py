@@ -8,6 +8,7 @@ import fcntl
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,10 +25,19 @@ from mkdocs.structure.pages import Page
 
 from rnnnotes.site.errors import LoomError
 from rnnnotes.site.folders import replace_folder, restore_folder
+from rnnnotes.site.links import LinkLines
 from rnnnotes.site.loom import Loom, Settings
 
 log = logging.getLogger("mkdocs.plugins.rnnnotes")
+link_log = logging.getLogger("mkdocs.structure.pages")
 LAST = -100
+# Pygments wraps every name, number, comma and space in a span of its own. Keywords, strings and
+# comments keep theirs; without the others the code of a page weighs a third.
+_PLAIN = re.compile(r'<span class="(?:n|p|o|w|mi|mf|nb|nf|nn|nc|nd|bp|fm|vm|sa|si)">([^<]*)</span>')
+
+# The theme's templates leave their own indentation in the page; only code needs its own.
+_VERBATIM = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
+_MARGIN = re.compile(r"\n\s+")
 
 
 def _import_on_use(name: str) -> None:
@@ -65,6 +75,7 @@ class LoomPlugin(BasePlugin[LoomConfig]):
     command = "build"
 
     def __init__(self) -> None:
+        self.links = LinkLines()
         self.lock: Any = None
         self.staged: Path | None = None
         self.final: Path | None = None
@@ -138,6 +149,7 @@ class LoomPlugin(BasePlugin[LoomConfig]):
     def on_shutdown(self) -> None:
         """Strict mode judges after the last hook of a build, so the site is published here."""
         failure = sys.exc_info()[0]
+        link_log.removeFilter(self.links)
         if self.staged is not None:
             if self.complete and failure is None:
                 replace_folder(self.staged, self.final)
@@ -157,6 +169,8 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             if file.src_uri.endswith(".md") and file.abs_src_path and file.inclusion.is_included()
         }
         self.loom = Loom(self.settings, log.info)
+        self.links.pages = self.loom.pages
+        link_log.addFilter(self.links)
         try:
             self.loom.prepare([Path(file.abs_src_path) for file in pages.values()])
             woven = self.loom.woven
@@ -180,6 +194,14 @@ class LoomPlugin(BasePlugin[LoomConfig]):
     ) -> str:
         woven = self.loom.woven.get(page.file.src_uri.removesuffix(".md"))
         return markdown if woven is None else woven.markdown
+
+    def on_page_content(self, html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+        return _PLAIN.sub(r"\1", html)
+
+    def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
+        parts = _VERBATIM.split(output)
+        parts[::2] = [_MARGIN.sub("\n", part) for part in parts[::2]]
+        return "".join(parts)
 
     @event_priority(LAST)
     def on_serve(self, server: Any, *, config: MkDocsConfig, builder: Any) -> Any:

@@ -29,25 +29,33 @@ def section(root: Path, file: str, name: str) -> tuple[str, int]:
     text = path.read_text("utf-8")
     lines = text.split("\n")
     if not name:
-        return _without_marks(lines), 1
-    start, end = _marked(lines, name)
-    if start is None and path.suffix == ".py":
-        start, end = _defined(ast.parse(text), name)
-    if start is None or end is None:
-        known = ", ".join(_known(path, text)) or "none"
+        return _shown(lines, 0, len(lines))
+    try:
+        tree = ast.parse(text) if path.suffix == ".py" else ast.Module([], [])
+    except SyntaxError as error:
+        raise SectionError(f"{file}:{error.lineno}: {error.msg}") from None
+    marks = [(match[1], at) for at, line in enumerate(lines) if (match := _mark(line, name))]
+    if marks:
+        if [kind for kind, _ in marks] != ["start", "end"]:
+            raise SectionError(f"{file}: expected one [start:{name}] and after it one [end:{name}]")
+        return _shown(lines, marks[0][1], marks[1][1])
+    start, end = _defined(tree, name)
+    if start is None:
+        known = ", ".join(_known(tree, text)) or "none"
         raise SectionError(f"{file} has no section {name!r}; it has: {known}")
-    return textwrap.dedent(_without_marks(lines[start:end])), start + 1
+    return _shown(lines, start, end)
 
 
-def _marked(lines: list[str], name: str) -> tuple[int | None, int | None]:
-    found: dict[str, int] = {}
-    for number, line in enumerate(lines):
-        match = _MARK.search(line)
-        if match and match[2] == name:
-            found[match[1]] = number
-    if len(found) < 2:
-        return None, None
-    return found["start"] + 1, found["end"]
+def _mark(line: str, name: str) -> re.Match[str] | None:
+    match = _MARK.search(line)
+    return match if match and match[2] == name else None
+
+
+def _shown(lines: list[str], start: int, end: int) -> tuple[str, int]:
+    """The text between two lines without marks, and the line where it really begins."""
+    kept = [(at + 1, lines[at]) for at in range(start, end) if not _MARK.search(lines[at])]
+    first = next((at for at, line in kept if line.strip()), start + 1)
+    return textwrap.dedent("\n".join(line for _, line in kept)).strip("\n"), first
 
 
 def _defined(tree: ast.Module, name: str) -> tuple[int | None, int | None]:
@@ -64,17 +72,12 @@ def _defined(tree: ast.Module, name: str) -> tuple[int | None, int | None]:
 def _names(node: ast.AST) -> list[str]:
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return [node.name]
-    if isinstance(node, ast.Assign):
-        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return [target.id for target in targets if isinstance(target, ast.Name)]
     return []
 
 
-def _known(path: Path, text: str) -> list[str]:
+def _known(tree: ast.Module, text: str) -> list[str]:
     names = [match[2] for match in _MARK.finditer(text) if match[1] == "start"]
-    if path.suffix == ".py":
-        names += [name for node in ast.parse(text).body for name in _names(node)]
-    return names
-
-
-def _without_marks(lines: list[str]) -> str:
-    return "\n".join(line for line in lines if not _MARK.search(line)).strip("\n")
+    return names + [name for node in tree.body for name in _names(node)]

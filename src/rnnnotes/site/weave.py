@@ -7,7 +7,7 @@ What comes out uses only Markdown that any Python-Markdown site reads: fences, r
 import html
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,11 @@ from rnnnotes.training.ledger import number
 FIGURE_MIME = "image/svg+xml"
 # A block that ends with a plotting call returns what it drew; the figure says that better.
 _DRAWN = re.compile(r"^(<matplotlib|\[<matplotlib|<Axes|\[<Axes|<Figure|Text\(|array\(\[+<Axes)")
-_MATHS = re.compile(r"(?<![\\$])\$\$(?P<display>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^\s$](?:[^$\n]*?[^\s\\$])?)\$(?![\d$])", re.DOTALL)
+_MATHS = re.compile(
+    r"(?P<dollar>\\\$)|(?<![\\$])\$\$(?P<display>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^\s$](?:[^$\n]*?[^\s\\$])?)\$(?![\d$])",
+    re.DOTALL,
+)
+_TITLE = re.compile(r"^# .+$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
@@ -66,9 +70,14 @@ class Weaver:
     def weave(self) -> Woven:
         out = []
         outputs = iter(self.run["outputs"]) if self.run else iter(())
+        links = self._downloads()
         for part in self.page.parts:
             if isinstance(part, Prose):
-                out.append(self._prose(part.text, part.line))
+                text = self.prose(part.text, part.line)
+                if links and _TITLE.search(text):
+                    text = _TITLE.sub(lambda title: f"{title[0]}\n\n{links}", text, count=1)  # noqa: B023
+                    links = ""
+                out.append(text)
             elif part.include:
                 out.append(self._include(part))
             elif part.runs and self.run:
@@ -78,23 +87,22 @@ class Weaver:
             else:
                 info = part.info.split(" .noeval")[0]
                 out.append(_fenced(part.source, info, part.indent))
-        self.woven.markdown = self._with_downloads("\n".join(out))
+        self.woven.markdown = "\n".join([links, "", *out] if links else out)
         return self.woven
 
-    def _with_downloads(self, markdown: str) -> str:
-        """Under the title: the page as a notebook and as a script."""
+    def _downloads(self) -> str:
+        """For under the title: the page as a notebook and as a script."""
         if not self.run:
-            return markdown
+            return ""
         stem = self.page.name.rpartition("/")[2]
-        links = " ".join(
+        return " ".join(
             f'[{word}]({stem}.{end}){{ .rn-download download="{stem}.{end}" }}'
             for word, end in (("Notebook", "ipynb"), ("Script", "py"))
         )
-        return re.sub(r"^# .+$", lambda title: f"{title[0]}\n\n{links}", markdown, count=1, flags=re.M)
 
     # ---- prose ---------------------------------------------------------------------------
 
-    def _prose(self, text: str, line: int) -> str:
+    def prose(self, text: str, line: int) -> str:
         """Computed values in, formulas typeset, generated parts put where their markers stand."""
         pieces, at = [], 0
         for match in re.finditer(f"{_COMMENT.pattern}|{SPAN.pattern}", text, re.DOTALL):
@@ -119,10 +127,15 @@ class Weaver:
         code = value_code(match["body"])
         if code is None:
             return match[0]
+        if code not in self.run["values"]:
+            message = f"a value that an output holds and the page does not: {code}"
+            raise PageError(self.page.path, line, message)
         return self.run["values"][code]
 
     def _formulas(self, text: str, line: int) -> str:
         def typeset(match: re.Match[str]) -> str:
+            if match["dollar"]:
+                return "&#36;"
             display = match["display"] is not None
             latex = match["display"] if display else match["inline"]
             try:
@@ -145,7 +158,7 @@ class Weaver:
     def plain_fence(self, fence: Fence) -> str:
         """A fence that is not run, for a notebook: what it includes is put in."""
         if fence.include:
-            return self._include(fence)
+            return self._include(replace(fence, indent=""))
         return _fenced(fence.source, fence.info.split(" ")[0], "")
 
     # ---- blocks --------------------------------------------------------------------------
@@ -168,7 +181,7 @@ class Weaver:
             elif VERDICT_MIME in data:
                 out.append(self._verdict(block, data[VERDICT_MIME], nested))
             else:
-                out.append(self._text(output, nested))
+                out.append(self._text(block, output, nested))
         most = max(len(captions), len(descriptions))
         if most > drawn:
             raise PageError(
@@ -177,34 +190,37 @@ class Weaver:
         return _indent("\n\n".join(filter(None, out)), block.indent)
 
     def _figure(self, block: Fence, svg: str, number: int, nested: bool) -> str:
-        texts = {}
-        for option in ("caption", "description"):
-            given = block.option_list(option)
-            if len(given) <= number or not given[number].strip():
-                raise PageError(
-                    self.page.path,
-                    block.line,
-                    f"figure {number + 1} of this block has no {option}: write #| {option}: …",
-                )
-            texts[option] = self._prose(given[number], block.line)
+        caption = self.prose(self._option(block, "caption", number), block.line)
+        description = self.plain(self._option(block, "description", number))
         self.woven.figures += 1
         label = f"fig-{self.woven.figures}"
         if block.options.get("label"):
-            label = block.option_list("label")[number]
+            label = self._option(block, "label", number)
         drawn = self.memo(
-            f"{label}\n{texts['description']}\n{svg}",
-            lambda: figures.embed(svg, label, texts["description"]),
+            f"{label}\n{description}\n{svg}",
+            lambda: figures.embed(svg, label, description),
         )
         drawn = f'<div class="rn-svg">{drawn}</div>'
-        inner = f"{_raw(drawn, nested)}\n\n{_tag('figcaption', '', {}, texts['caption'], nested)}"
+        inner = f"{_raw(drawn, nested)}\n\n{_tag('figcaption', '', {}, caption, nested)}"
         return _tag("figure", "rn-figure", {"id": label}, inner, nested)
 
-    def _text(self, output: Mapping[str, Any], nested: bool) -> str:
+    def _option(self, block: Fence, name: str, number: int) -> str:
+        given = block.option_list(name)
+        if len(given) <= number or not given[number].strip():
+            raise PageError(
+                self.page.path,
+                block.line,
+                f"figure {number + 1} of this block has no {name}: write #| {name}: …",
+            )
+        return given[number]
+
+    def _text(self, block: Fence, output: Mapping[str, Any], nested: bool) -> str:
         if output["output_type"] == "stream":
-            return _fenced(output["text"].rstrip("\n"), "{ .text .rn-output .no-copy }", "")
+            text = output["text"].rstrip("\n")
+            return _fenced(text, "{ .text .rn-output .no-copy }", "") if text.strip() else ""
         data = output["data"]
         if "text/markdown" in data:
-            return self._prose(data["text/markdown"], 1)
+            return self.prose(data["text/markdown"], block.line)
         if "text/html" in data:
             return _raw(f'<div class="rn-html">{_clean_html(data["text/html"])}</div>', nested)
         text = data.get("text/plain", "")
@@ -233,7 +249,7 @@ class Weaver:
             f"{escape_markdown(self.statements[name].says)}",
         ]
         if verdict["because"]:
-            lines += ["", self._prose(verdict["because"], block.line)]
+            lines += ["", self.prose(verdict["because"], block.line)]
         if verdict["conditions"]:
             lines += ["", *measurement(verdict)]
         attributes = {"id": name, "data-verdict": word}
@@ -279,7 +295,11 @@ def _tag(name: str, classes: str, attributes: Mapping[str, str], inner: str, nes
     """An HTML element whose content is Markdown, also inside of a callout or a tab."""
     if nested:
         head = "".join(f".{part}" for part in classes.split())
-        options = "".join(f"\n    attrs: {{{', '.join(f'{k}: {v}' for k, v in attributes.items())}}}" if attributes else "")
+        options = "".join(
+            f"\n    attrs: {{{', '.join(f'{k}: {v}' for k, v in attributes.items())}}}"
+            if attributes
+            else ""
+        )
         marks = "/" * (4 + inner.count("///"))
         return f"{marks} html | {name}{head}{options}\n\n{inner}\n\n{marks}"
     pairs = {"class": classes, **attributes} if classes else dict(attributes)
@@ -310,7 +330,8 @@ def _cell(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    return re.sub(r"([\\`*_\[\]<>#|$])", r"\\\1", text)
+    """A text that shows as it is, in the midst of a line: Markdown has no backslash for all."""
+    return re.sub(r"[\\`*_{\[\]<>#|$&~]", lambda match: f"&#{ord(match[0])};", text)
 
 
 def _clean_html(text: str) -> str:

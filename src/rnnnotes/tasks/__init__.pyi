@@ -2,7 +2,14 @@ from .adding import adding as adding
 from .agreement import agreement as agreement
 from .base import Batch as Batch
 from .base import Task as Task
+from .characters import TextBatch as TextBatch
+from .characters import characters as characters
+from .characters import syntax_labels as syntax_labels
 from .copy import copy as copy
+from .digits import digits as digits
+from .mackey_glass import mackey_glass as mackey_glass
+from .mackey_glass import mackey_glass_series as mackey_glass_series
+from .mackey_glass import nrmse84 as nrmse84
 from .recall import recall as recall
 from .sentiment import sentiment as sentiment
 from .temporal_order import temporal_order as temporal_order

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rnnnotes._checks import check_int
+from rnnnotes._checks import check_generator, check_int, check_tensor
 
 IGNORED = -100  # the target of a position that counts neither in the loss nor in the score
 
@@ -59,11 +59,7 @@ class Task(ABC):
     def sample(self, batch_size: int, generator: torch.Generator) -> Batch:
         """``batch_size`` independent sequences; equal generators give equal batches."""
         check_int("batch_size", batch_size)
-        if not isinstance(generator, torch.Generator):
-            raise TypeError(
-                f"generator: expected a torch.Generator, got {type(generator).__name__}; "
-                "make one with torch.Generator().manual_seed(seed)"
-            )
+        check_generator("generator", generator)
         return self._draw(batch_size, generator)
 
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
@@ -77,11 +73,17 @@ class Task(ABC):
         return F.cross_entropy(output.flatten(0, -2), targets.flatten(), ignore_index=IGNORED)
 
     def score(self, output: Tensor, targets: Tensor) -> float:
-        """Accuracy in [0, 1] over the answers that count, or mean squared error."""
+        """Accuracy in [0, 1] over the answers that count, or mean squared error.
+
+        Shapes as for :meth:`loss`. An answer with NaN in it is wrong; a squared error is NaN.
+        """
         self._check_output(output, targets)
         if self.metric == "mse":
             return (output.detach().double() - targets.double()).square().mean().item()
-        answers, targets = self.counted(output.detach().argmax(-1)), self.counted(targets)
+        # The largest of numbers and NaN would be an answer by luck.
+        no_answer = output.isnan().any(-1)
+        answers = self.counted(output.detach().argmax(-1).masked_fill(no_answer, IGNORED))
+        targets = self.counted(targets)
         counted = targets != IGNORED
         return ((answers == targets) & counted).sum().item() / counted.sum().item()
 
@@ -94,8 +96,16 @@ class Task(ABC):
         return score < than if self.metric == "mse" else score > than
 
     def _check_output(self, output: Tensor, targets: Tensor) -> None:
-        leading = targets.shape[:1] if self.metric == "mse" else targets.shape
-        expected = (*leading, self.output_size)
+        real = self.metric == "mse"
+        steps = ("T",) if self.readout == "all" else ()
+        check_tensor("output", output, dtype="floating")
+        check_tensor(
+            "targets",
+            targets,
+            ("B", *steps, self.output_size) if real else ("B", *steps),
+            dtype=None if real else "integer",
+        )
+        expected = (*targets.shape[: 1 + len(steps)], self.output_size)
         if tuple(output.shape) != expected:
             raise ValueError(
                 f"{self.name}: output: expected shape {expected} (readout={self.readout!r}), "

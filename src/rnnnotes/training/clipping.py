@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterable
+from numbers import Real
 
 import torch
 from torch import Tensor
 
-from rnnnotes._checks import check_choice, check_positive
+from rnnnotes._checks import check_choice, check_is, check_positive
 
 NONFINITE = ("error", "skip", "pass")
 Parameters = Tensor | Iterable[Tensor] | Iterable[tuple[str, Tensor]]
@@ -22,6 +23,7 @@ def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
     stays NaN: a size cannot be given to what has none. Source: Mikolov 2012, section 3.2.2.
     """
     check_positive("threshold", threshold)
+    check_is("g", g, (Tensor, Real), "a number or a tensor")
     if isinstance(g, Tensor):
         bound = torch.full_like(g, threshold)
         return torch.where(g.abs() >= threshold, torch.copysign(bound, g), g)
@@ -98,11 +100,11 @@ def first_nonfinite(named: Iterable[tuple[str, Tensor]]) -> str:
 def _with_gradient(parameters: Parameters) -> list[tuple[str, Tensor]]:
     if isinstance(parameters, Tensor):
         parameters = [parameters]
+    check_is("parameters", parameters, Iterable, "tensors")
     named = []
     for index, item in enumerate(parameters):
         name, parameter = item if isinstance(item, tuple) else (f"parameters[{index}]", item)
-        if not isinstance(parameter, Tensor):
-            raise TypeError(f"{name}: expected a tensor, got {type(parameter).__name__}")
+        check_is(name, parameter, Tensor, "a tensor")
         if parameter.grad is not None:
             named.append((name, parameter))
     return named

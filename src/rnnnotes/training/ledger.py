@@ -3,8 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 from statistics import median
+from types import NoneType
 from typing import Any
+
+from rnnnotes._checks import check_is
 
 MIME = "application/vnd.rnnnotes.verdict+json"
 VERDICTS = ("holds", "conditional", "fails", "answered", "built", "cited")
@@ -93,7 +97,7 @@ class Claim:
             question of the notes; ``"built"`` for a method or a figure.
 
     Raises:
-        ValueError: no threshold, an empty range, a share outside (0, 1], an unknown outcome.
+        ValueError: no threshold or NaN, an empty range, a share outside (0, 1], an unknown outcome.
     """
 
     statement: str
@@ -104,8 +108,14 @@ class Claim:
     outcome: str = field(default="holds", kw_only=True)
 
     def __post_init__(self) -> None:
+        check_is("statement", self.statement, str)
+        check_is("quantity", self.quantity, str)
+        for name in ("above", "below", "share"):
+            check_is(name, getattr(self, name), (Real, NoneType), "a number")
         if self.above is None and self.below is None:
             raise ValueError(f"{self.statement}: expected a threshold, above= or below=, got none")
+        if any(t is not None and math.isnan(t) for t in (self.above, self.below)):
+            raise ValueError(f"{self.statement}: expected a threshold that is a number, got nan")
         if self.above is not None and self.below is not None and not self.above < self.below:
             raise ValueError(
                 f"{self.statement}: expected above < below, got {self.above} and {self.below}"
@@ -157,7 +167,7 @@ class Claim:
         )
 
     def _condition(self, name: str, values: Any) -> Condition:
-        runs = _floats(values)
+        runs = _floats(f"{self.statement}: {name}", values)
         if not runs:
             raise ValueError(f"{self.statement}: expected values for {name!r}, got none")
         share = sum(map(self.accepts, runs)) / len(runs)
@@ -171,6 +181,8 @@ class Claim:
 
 def cite(statement: str, because: str) -> Verdict:
     """The record of a pointer: a source that the notes name, and what the page takes from it."""
+    check_is("statement", statement, str)
+    check_is("because", because, str)
     return Verdict(statement, "cited", because=because)
 
 
@@ -183,11 +195,13 @@ def number(value: float | None) -> str:
     return text
 
 
-def _floats(values: Any) -> list[float]:
+def _floats(name: str, values: Any) -> list[float]:
     if hasattr(values, "tolist"):  # a tensor or an array
         values = values.tolist()
     if not isinstance(values, Sequence):
         values = [values]
+    if isinstance(values, str) or any(isinstance(value, str | None) for value in values):
+        raise TypeError(f"{name}: expected numbers, got {values!r}")
     return [float(value) for value in values]
 
 

@@ -10,7 +10,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from rnnnotes._checks import check_choice, check_int
+from rnnnotes._checks import (
+    check_callable,
+    check_choice,
+    check_generator,
+    check_int,
+    check_is,
+    check_lengths,
+    check_module,
+    check_tensor,
+)
 from rnnnotes.layers import Bidirectional, Stacked
 from rnnnotes.tasks.base import Batch, Task
 from rnnnotes.training.clipping import clip_norm_, first_nonfinite, gradient_norm
@@ -47,7 +56,9 @@ class SequenceModel(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        check_module("layer", layer)
         check_int("output_size", output_size)
+        check_generator("generator", generator, optional=True)
         check_choice("readout", readout, READOUTS)
         if isinstance(layer, nn.RNNBase) and not layer.batch_first:
             raise ValueError("layer: expected batch_first=True, got batch_first=False")
@@ -64,6 +75,12 @@ class SequenceModel(nn.Module):
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Outputs (B, C) or (B, T, C) of inputs (B, T, D); ``lengths`` (B,) of padded ones."""
+        input_size = getattr(self.layer, "input_size", None)
+        if input_size is not None:
+            dtype = self.head.weight.dtype
+            check_tensor("inputs", inputs, ("B", "T", input_size), dtype=dtype)
+        if lengths is not None:
+            check_lengths("lengths", lengths, *inputs.shape[:2])
         output = self._run(inputs, lengths)
         if self.readout == "last":
             output = self._ends(output, lengths)
@@ -171,14 +188,28 @@ def fit(
         callback: called after every update with the step (from 0) and the model.
         progress: whether to show a progress bar.
     """
+    check_module("model", model)
+    check_is("task", task, Task)
     check_int("steps", steps)
     check_int("batch_size", batch_size)
+    check_int("evaluation_size", evaluation_size)
     if evaluate_every is not None:
         check_int("evaluate_every", evaluate_every)
+    if monitor is not None:
+        check_is("monitor", monitor, GradientMonitor)
+    for name, function in (
+        ("penalty", penalty),
+        ("stop_when", stop_when),
+        ("callback", callback),
+    ):
+        if function is not None:
+            check_callable(name, function)
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     parameters = [p for _, p in named]
     if not isinstance(optimizer, torch.optim.Optimizer):
+        check_callable("optimizer", optimizer)
         optimizer = optimizer(parameters)
+        check_is("optimizer", optimizer, torch.optim.Optimizer, "one that makes an Optimizer")
     data, model_seed, evaluation_seed = _streams(seed)
     losses: list[float] = []
     norms: list[float] = []
@@ -231,7 +262,10 @@ def fit(
 
 def evaluate(model: nn.Module, task: Task, *, size: int = 10_000, seed: int) -> float:
     """The task's score of a model on ``size`` fresh sequences; the model's mode is kept."""
+    check_module("model", model)
+    check_is("task", task, Task)
     check_int("size", size)
+    check_int("seed", seed, 0)
     generator = torch.Generator().manual_seed(seed)
     training = model.training
     model.eval()

@@ -12,7 +12,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from rnnnotes._checks import check_int, check_positive
+from rnnnotes._checks import check_int, check_is, check_module, check_positive
 from rnnnotes.layers import Bidirectional, Recurrent
 
 SQUARES_FIT = 1e-15  # a float32 norm above this has lost nothing to squares that became zero
@@ -111,8 +111,7 @@ class GradientMonitor:
         window: int = 50,
         profile_every: int = 10,
     ) -> None:
-        if not isinstance(model, nn.Module):
-            raise TypeError(f"model: expected a torch.nn.Module, got {type(model).__name__}")
+        check_module("model", model)
         for name, value in (
             ("vanishing_below", vanishing_below),
             ("exploding_above", exploding_above),
@@ -176,6 +175,7 @@ class GradientMonitor:
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
         """Observe, make the optimiser's step, and measure the update it made."""
+        check_is("optimizer", optimizer, torch.optim.Optimizer)
         self.observe()
         optimizer.step()
         self._settle()
@@ -187,7 +187,10 @@ class GradientMonitor:
         ``monitor.watch(trajectory.states)``. Of a pair (h, c) the first is followed; states that
         need no gradient, as the first of zeros, are left out.
         """
+        check_is("states", states, (list, tuple), "a list of tensors")
         states = [state[0] if isinstance(state, tuple) else state for state in states]
+        for index, state in enumerate(states):
+            check_is(f"states[{index}]", state, Tensor, "a tensor")
         norms: dict[int, Tensor] = {}
         for lag, state in enumerate(reversed(states)):
             if state.requires_grad:

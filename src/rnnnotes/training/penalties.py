@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from rnnnotes._checks import check_is
 from rnnnotes.cells.elman import ElmanCell
 from rnnnotes.gradient_flow import state_gradients
 from rnnnotes.layers import Trajectory
@@ -40,16 +41,17 @@ def omega_penalty(loss: Tensor, trajectory: Trajectory) -> Tensor:
     Source: Pascanu, Mikolov & Bengio 2013, equations 9 and 10, which sum over k; the authors'
     published code takes the mean, as here, and compares squared norms, which is not done here.
     """
+    check_is("trajectory", trajectory, Trajectory)
     cell = trajectory.cell
-    if not isinstance(cell, ElmanCell):
-        raise TypeError(f"trajectory: expected one of an ElmanCell, got {type(cell).__name__}")
+    check_is("trajectory", cell, ElmanCell, "one of an ElmanCell")
     if trajectory.lengths is not None:
         raise ValueError("trajectory: expected sequences of equal length, got padded ones")
     (incoming,) = state_gradients(loss, trajectory)  # (T, B, H)
     # The ratio of norms does not depend on the size of v_k, which may be too small to be squared.
     size = incoming.double().norm(dim=2, keepdim=True)
-    reached = size.squeeze(2) > 0
-    direction = torch.where(size > 0, incoming / size, 0.0).to(incoming.dtype)
+    # NaN counts as reached: it must show in the mean.
+    reached = size.squeeze(2) != 0
+    direction = torch.where(size != 0, incoming / size, 0.0).to(incoming.dtype)
     before = torch.stack(trajectory.states[:-1]).detach()
     with torch.enable_grad():
         projected = cell.project_input(trajectory.inputs.detach().transpose(0, 1)).detach()
@@ -63,7 +65,10 @@ def omega_penalty(loss: Tensor, trajectory: Trajectory) -> Tensor:
 
 
 def _several(weights: Weights) -> list[Tensor]:
+    check_is("weights", weights, Iterable, "a tensor or several")
     weights = [weights] if isinstance(weights, Tensor) else list(weights)
+    for index, weight in enumerate(weights):
+        check_is(f"weights[{index}]", weight, Tensor, "a tensor")
     if not weights:
         raise ValueError("weights: expected at least one tensor, got none")
     return weights

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from rnnnotes._checks import check_int, check_tensor
+from rnnnotes._checks import check_callable, check_int, check_is, check_tensor
 
 State = TypeVar("State")
 
@@ -42,7 +42,10 @@ def detach_state(state: State) -> State:
     """The same state, tensors or nested tuples of them, without the graph that made it."""
     if isinstance(state, tuple):
         return tuple(detach_state(part) for part in state)
-    return state if state is None else state.detach()
+    if state is None:
+        return None
+    check_is("state", state, Tensor, "a tensor, or a tuple of tensors")
+    return state.detach()
 
 
 def truncated_backward(
@@ -79,7 +82,11 @@ def truncated_backward(
 
     Source: Williams & Peng 1990, where it is BPTT(h; h') with h = k2 and h' = k1.
     """
+    check_callable("layer", layer)
     check_tensor("inputs", inputs, ("B", "T", "D"))
+    check_callable("window_loss", window_loss)
+    if after_window is not None:
+        check_callable("after_window", after_window)
     windows = truncation_windows(inputs.shape[1], k1, k2)
     total = 0.0
     state = detach_state(state)
@@ -97,6 +104,7 @@ def truncated_backward(
             if stop == split:
                 carried = detach_state(reached)
         loss = window_loss(torch.cat(outputs, 1), first, end)
+        check_tensor("window_loss", loss, (), dtype="floating")
         loss.backward()
         total += loss.item()
         state = carried

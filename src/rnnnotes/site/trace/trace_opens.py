@@ -15,6 +15,8 @@ def install() -> None:
     """Starts to append to ``$RNNNOTES_TRACE_FILE`` each path below ``$RNNNOTES_TRACE_FOLDER``
     that is opened for reading, and each folder listed."""
     folder = os.environ[FOLDER] + os.sep
+    # The same folder as the system names it, should a link lead to the project.
+    real = os.path.realpath(os.environ[FOLDER]) + os.sep
     out = os.open(os.environ[FILE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     seen = set()
 
@@ -24,6 +26,8 @@ def install() -> None:
         if not isinstance(path, str):
             return
         path = os.path.abspath(path)
+        if path.startswith(real):
+            path = folder + path[len(real) :]
         if path.startswith(folder) and (kind, path) not in seen:
             seen.add((kind, path))
             os.write(out, f"{kind} {path}\n".encode())

@@ -1,0 +1,210 @@
+"""Many small nets of one form, each from a seed of its own, trained side by side.
+
+A batch of small matrix products costs little more than one of them, so S nets train several times
+faster together than one after the other. No number mixes: each net has its own batches, its own
+clipping and, since optimisers work entry by entry, its own updates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from rnnnotes._checks import check_callable, check_int, check_is, check_positive, check_tensor
+from rnnnotes.cells.elman import ElmanCell
+from rnnnotes.layers import Recurrent
+from rnnnotes.tasks.base import Batch, Task
+from rnnnotes.training.loop import SequenceModel
+
+Losses = Callable[[torch.Generator], Tensor]
+
+
+class Ensemble:
+    """S nets side by side: ``h_t = phi(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``, ``y = W h + b``.
+
+    Shapes have the nets in front: inputs (S, B, T, D), a state (S, B, H), outputs (S, B, C).
+
+    Args:
+        models: S models of one form: :class:`SequenceModel` over a :class:`Recurrent`
+            :class:`ElmanCell` with biases and ``readout="last"``. Their weights are copied.
+
+    Attributes:
+        weights: (S, P), a row for each net; the only tensor that is trained.
+    """
+
+    def __init__(self, models: Sequence[SequenceModel]) -> None:
+        models = list(models)
+        if not models:
+            raise ValueError("models: expected at least one, got none")
+        forms = [_form(model, f"models[{i}]") for i, model in enumerate(models)]
+        for i, form in enumerate(forms):
+            if form != forms[0]:
+                raise ValueError(f"models[{i}]: expected the form {forms[0]}, got {form}")
+        cell, head = models[0].layer.cell, models[0].head
+        self._phi = cell.nonlinearities[cell.nonlinearity]
+        self._nonlinearity = cell.nonlinearity
+        self.input_size, self.hidden_size = cell.input_size, cell.hidden_size
+        self.output_size = head.out_features
+        self._shapes = [p.shape for p in models[0].parameters()]
+        rows = [torch.cat([p.detach().flatten() for p in model.parameters()]) for model in models]
+        self.weights = torch.stack(rows).requires_grad_()
+
+    def __len__(self) -> int:
+        """S, the number of nets."""
+        return len(self.weights)
+
+    def states(self, x: Tensor, state: Tensor | None = None) -> list[Tensor]:
+        """The T states h_1 to h_T, each (S, B, H), of inputs (S, B, T, D) from ``state``.
+
+        ``state`` (S, B, H) is h_0, zeros if None.
+        """
+        check_tensor("x", x, (len(self), "B", "T", self.input_size), dtype=self.weights.dtype)
+        w_ih, w_hh, b_ih, b_hh, *_ = (part.transpose(1, -1) for part in self._parts())
+        projected = x.permute(2, 0, 1, 3) @ w_ih + (b_ih + b_hh)[:, None]
+        if state is None:
+            h = torch.zeros_like(projected[0])
+        else:
+            shape = (len(self), x.shape[1], self.hidden_size)
+            check_tensor("state", state, shape, dtype=self.weights.dtype)
+            h = state
+        states = []
+        for p in projected.unbind(0):
+            h = self._phi(torch.baddbmm(p, h, w_hh))
+            states.append(h)
+        return states
+
+    def read(self, state: Tensor) -> Tensor:
+        """The readouts' outputs (S, B, C) of a state (S, B, H)."""
+        *_, weight, bias = self._parts()
+        return torch.baddbmm(bias[:, None], state, weight.transpose(1, 2))
+
+    def __call__(self, x: Tensor, state: Tensor | None = None) -> Tensor:
+        """Outputs (S, B, C) after the last step of inputs (S, B, T, D)."""
+        return self.read(self.states(x, state)[-1])
+
+    @property
+    def weight_hh(self) -> Tensor:
+        """A copy of the recurrent weights, (S, H, H)."""
+        return self._parts()[1].detach().clone()
+
+    def models(self) -> list[SequenceModel]:
+        """The S nets as models of their own, with copies of the weights as they are now."""
+        made = []
+        for row in zip(*self._parts(), strict=True):
+            cell = ElmanCell(
+                self.input_size,
+                self.hidden_size,
+                self._nonlinearity,
+                # The random start is overwritten; torch's own randomness is left alone.
+                generator=torch.Generator(),
+                dtype=self.weights.dtype,
+            )
+            model = SequenceModel(Recurrent(cell), self.output_size, generator=torch.Generator())
+            with torch.no_grad():
+                for parameter, value in zip(model.parameters(), row, strict=True):
+                    parameter.copy_(value)
+            made.append(model)
+        return made
+
+    def sample(self, task: Task, batch_size: int, generator: torch.Generator) -> Batch:
+        """A batch of its own for each net: inputs (S, B, T, D), targets (S, B, ...)."""
+        check_int("batch_size", batch_size)
+        batch = task.sample(len(self) * batch_size, generator)
+        if bool((batch.lengths < batch.inputs.shape[1]).any()):
+            raise ValueError(f"task: expected sequences of one length, got padded ones ({task})")
+        inputs = batch.inputs.to(self.weights.dtype)
+        parts = (inputs, batch.targets, batch.lengths)
+        return Batch(*(part.unflatten(0, (len(self), batch_size)) for part in parts))
+
+    def losses(self, task: Task, batch_size: int = 32) -> Losses:
+        """For :func:`fit_ensemble`: the sum over nets of each one's loss on a fresh batch."""
+
+        def total(generator: torch.Generator) -> Tensor:
+            batch = self.sample(task, batch_size, generator)
+            output = self(batch.inputs).flatten(0, 1)
+            # Every net has as many sequences, so the sum of their means is S times the mean.
+            return len(self) * task.loss(output, batch.targets.flatten(0, 1))
+
+        return total
+
+    @torch.no_grad()
+    def score(self, task: Task, *, size: int = 250, seed: int) -> Tensor:
+        """The task's score of every net, (S,), each on ``size`` fresh sequences."""
+        batch = self.sample(task, size, torch.Generator().manual_seed(seed))
+        pairs = zip(self(batch.inputs), batch.targets, strict=True)
+        return torch.tensor([task.score(output, targets) for output, targets in pairs])
+
+    def _parts(self) -> list[Tensor]:
+        """weight_ih, weight_hh, bias_ih, bias_hh, the readout's weight and bias, each (S, ...)."""
+        pieces = self.weights.split([shape.numel() for shape in self._shapes], dim=1)
+        return [p.unflatten(1, shape) for p, shape in zip(pieces, self._shapes, strict=True)]
+
+
+def fit_ensemble(
+    ensembles: Ensemble | Sequence[Ensemble],
+    losses: Losses,
+    *,
+    updates: int,
+    optimizer: Callable[[Iterable[Tensor]], torch.optim.Optimizer],
+    clip: float | None = None,
+    seed: int,
+    watch: Callable[[], Tensor] | None = None,
+    watch_every: int = 1,
+) -> Tensor | None:
+    """Train ensembles, in place; the same seed gives the same weights.
+
+    Args:
+        ensembles: one, or several of S nets each whose i-th nets make up one model.
+        losses: of the source of the batches, the losses to minimise: a tensor whose sum has, for
+            every net, the gradient of that net's own loss.
+        updates: to make, at least 1.
+        optimizer: from the list of weights to an optimiser that works entry by entry, as
+            ``functools.partial(torch.optim.Adam, lr=0.01)``.
+        clip: largest norm of each net's gradient, above 0; none if None.
+        seed: of the batches.
+        watch: called before the first update and after every ``watch_every``-th.
+
+    Returns:
+        What ``watch`` gave, stacked in front; None without it.
+    """
+    ensembles = [ensembles] if isinstance(ensembles, Ensemble) else list(ensembles)
+    for i, ensemble in enumerate(ensembles):
+        check_is(f"ensembles[{i}]", ensemble, (Ensemble,), "an Ensemble")
+    check_callable("losses", losses)
+    check_int("updates", updates)
+    check_int("watch_every", watch_every)
+    check_int("seed", seed, 0)
+    if clip is not None:
+        check_positive("clip", clip)
+    weights = [ensemble.weights for ensemble in ensembles]
+    generator = torch.Generator().manual_seed(seed)
+    stepper = optimizer(weights)
+    seen = [] if watch is None else [watch()]
+    for update in range(1, updates + 1):
+        stepper.zero_grad()
+        losses(generator).sum().backward()
+        if clip is not None:
+            norms = torch.cat([w.grad for w in weights], dim=1).norm(dim=1, keepdim=True)
+            for w in weights:
+                w.grad.div_((norms / clip).clamp(min=1))
+        stepper.step()
+        if watch is not None and update % watch_every == 0:
+            seen.append(watch())
+    return torch.stack(seen) if seen else None
+
+
+def _form(model: nn.Module, name: str) -> str:
+    """What two models must share to be stacked, in words."""
+    check_is(name, model, (SequenceModel,), "a SequenceModel")
+    layer = model.layer
+    if not isinstance(layer, Recurrent) or not isinstance(layer.cell, ElmanCell):
+        kind = type(getattr(layer, "cell", layer)).__name__
+        raise TypeError(f"{name}: expected a Recurrent ElmanCell inside, got {kind}")
+    if not layer.cell.bias or model.readout != "last":
+        raise ValueError(
+            f'{name}: expected biases and readout="last", got bias={layer.cell.bias} and '
+            f"readout={model.readout!r}"
+        )
+    return f"{layer.cell}, {model.head}, {layer.cell.weight_hh.dtype}"

@@ -1,0 +1,69 @@
+"""The blocks of pages, run in processes that have torch loaded already: what the loom is held to.
+
+``python warm_pages.py JOBS PAGES.json``: loads torch, says ``ready``, waits for a line, runs the
+pages (``{"folder", "path", "blocks"}``), JOBS at a time, each in a process forked from this one,
+and says ``done``. Nothing is drawn, kept or watched. Beside each page's path it writes which
+modules of rnnnotes were loaded in the end.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+
+def run_page(page: dict) -> None:
+    """Runs one page in this process and ends it."""
+    import matplotlib.pyplot as plt
+
+    os.chdir(page["folder"])
+    namespace = {"__name__": "__main__"}
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        for number, block in enumerate(page["blocks"]):
+            exec(compile(block, f"{page['path']} block {number}", "exec"), namespace)
+            plt.close("all")
+    loaded = [name for name in sys.modules if name.partition(".")[0] == "rnnnotes"]
+    Path(page["loaded"]).write_text(json.dumps(sorted(loaded)))
+
+
+def fork(page: dict) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        run_page(page)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def main() -> int:
+    jobs, pages = int(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text())
+    for name in ("torch", "numpy", "matplotlib.pyplot", "joblib"):
+        importlib.import_module(name)
+    import torch
+
+    torch.set_num_threads(1)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    failed = running = 0
+    while pages or running:
+        if pages and running < jobs:
+            fork(pages.pop(0))
+            running += 1
+        else:
+            _, status = os.wait()
+            running -= 1
+            failed += status != 0
+    print("done", flush=True)
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,295 @@
+"""What is run again after a change, and what is not: exactly the pages that depend on it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from bs4 import BeautifulSoup
+
+from site_project import COUNTED, Project, tree
+
+PAGES = {
+    "alone": """\
+        # Alone
+
+        Some prose here.
+
+        ## A heading
+
+        ```python
+        #| caption: A first caption
+        #| description: A line.
+        import matplotlib.pyplot as plt
+        plt.plot([1, 2]);
+        ```
+
+        The sum is `{python} 1 + 1`.
+        """,
+    "direct": """\
+        # Direct
+
+        ```python
+        from shelf.base import double
+        print(double(2))
+        ```
+        """,
+    "through": """\
+        # Through another module
+
+        ```python
+        import shelf.top
+        print(shelf.top.quadruple(2))
+        ```
+        """,
+    "worker": """\
+        # In a worker only
+
+        ```python
+        from joblib import Parallel, delayed
+
+        def work(number):
+            from shelf.base import double
+            return double(number)
+
+        print(Parallel(n_jobs=2)(delayed(work)(number) for number in range(3)))
+        ```
+        """,
+    "lazy": """\
+        # Resolved on first use
+
+        ```python
+        import bench
+        print(bench.tool())
+        ```
+        """,
+    "late": """\
+        # In a function, and only in a value
+
+        ```python
+        def late():
+            from shelf.side import NAME
+            return NAME
+        ```
+
+        It is `{python} late()`.
+        """,
+    "data": """\
+        # Reads data
+
+        ```python
+        import json
+        from pathlib import Path
+        print(json.loads(Path("data/table.json").read_text()))
+        ```
+        """,
+    "snippet": """\
+        # Reads a snippet
+
+        ```python
+        import runpy
+        print(runpy.run_path("../snippets/used.py")["answer"])
+        ```
+        """,
+    "folder": """\
+        # Lists a folder
+
+        ```python
+        from pathlib import Path
+        print(sorted(path.name for path in Path("data/many").iterdir()))
+        ```
+        """,
+    "shows": """\
+        # Shows a snippet
+
+        ```python .noeval
+        --8<-- "snippets/used.py:answer"
+        ```
+
+        ```python .noeval
+        --8<-- "src/shelf/base.py:double"
+        ```
+
+        ```python
+        print("nothing of either")
+        ```
+        """,
+}
+FILES = {
+    "src/shelf/__init__.py": "",
+    "src/shelf/base.py": "def double(x):\n    return 2 * x\n",
+    "src/shelf/top.py": "from shelf.middle import again\n\nquadruple = again\n",
+    "src/shelf/middle.py": (
+        "from .base import double\n\n\ndef again(x):\n    return double(double(x))\n"
+    ),
+    "src/shelf/side.py": "NAME = 'side'\n",
+    "src/bench/__init__.py": (
+        "import lazy_loader\n\n"
+        "__getattr__, __dir__, __all__ = lazy_loader.attach(\n"
+        "    __name__, submod_attrs={'used': ['tool'], 'unused': ['other']}\n)\n"
+    ),
+    "src/bench/used.py": "def tool():\n    return 'tool'\n",
+    "src/bench/unused.py": "def other():\n    return 'other'\n",
+    "docs/data/table.json": "[1, 2]",
+    "docs/data/many/one.txt": "1",
+    "snippets/used.py": "# --8<-- [start:answer]\nanswer = 42\n# --8<-- [end:answer]\n",
+}
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Project:
+    """Built from nothing, and again, so that byte code is there."""
+    project = Project.create(tmp_path_factory.mktemp("fresh") / "project")
+    for path, text in FILES.items():
+        project.write(path, text)
+    for name, body in PAGES.items():
+        # At the end of the page's last block: options come first.
+        head, _, tail = body.rpartition("        ```\n")
+        project.page(name, f"{head}        {COUNTED}\n        ```\n{tail}")
+    assert set(project.built().values()) == {"ran"}
+    assert project.counted() == len(PAGES)
+    return project
+
+
+@pytest.fixture
+def project(original, tmp_path) -> Project:
+    """A copy of its own for each test: entries hold no absolute path."""
+    return original.copy(tmp_path / "project")
+
+
+def rerun(project: Project, **env: str) -> set[str]:
+    """Builds; the pages that ran, as the report says and as their blocks count."""
+    before = project.counted()
+    project.built(**env)
+    assert project.counted() - before == len(project.ran())
+    return project.ran()
+
+
+# ---- what runs nothing ------------------------------------------------------------------------
+
+
+def test_nothing_changed_runs_nothing_and_gives_the_same_bytes(project):
+    before = tree(project.site)
+    assert rerun(project) == set()
+    assert tree(project.site) == before
+
+
+def test_prose_headings_captions_and_tags_run_nothing_and_are_shown(project):
+    project.replace("docs/alone.md", "Some prose", "Other prose\n\nof more lines")
+    project.replace("docs/alone.md", "## A heading", "## Another heading")
+    project.replace("docs/alone.md", "A first caption", "A second caption")
+    project.replace("docs/alone.md", "A line.", "A line that goes up.")
+    project.replace("docs/alone.md", "kernelspec:", "kernelspec: ")
+    project.replace("docs/direct.md", "```python\n", '```python tags=["fold"]\n')
+    project.replace("docs/index.md", "Nothing runs", "Really nothing runs")
+    assert rerun(project) == set()
+    html = project.html("alone")
+    for words in ("Other prose", "Another heading", "A second caption", "A line that goes up."):
+        assert words in html
+    assert "A first caption" not in html
+    assert '<details class="code">' in project.html("direct")
+
+
+def test_touching_every_file_runs_nothing(project):
+    for file in [*project.docs.rglob("*"), *(project.root / "src").rglob("*.py")]:
+        os.utime(file)
+    assert rerun(project) == set()
+
+
+def test_a_module_that_nobody_imports_runs_nothing(project):
+    project.write("src/shelf/new.py", "1 / 0\n")
+    project.replace("src/bench/unused.py", "other", "another")
+    assert rerun(project) == set()
+
+
+# ---- what runs something ----------------------------------------------------------------------
+
+
+def test_one_block_one_value_and_one_page_moved_run_those_pages_alone(project):
+    project.replace("docs/direct.md", "double(2)", "double(3)")
+    project.replace("docs/alone.md", "{python} 1 + 1", "{python} 1 + 2")
+    (project.docs / "late.md").rename(project.docs / "moved.md")
+    assert rerun(project) == {"direct", "alone", "moved"}
+    assert ">6\n" in project.html("direct")
+    assert "The sum is 3." in project.html("alone")
+
+
+def test_a_module_changed_runs_exactly_those_that_import_it(project):
+    """Directly, through two other modules, and in a worker process only; one only shows it."""
+    project.replace("src/shelf/base.py", "2 * x", "x + x + 1")
+    assert rerun(project) == {"direct", "through", "worker"}
+    assert "[1, 3, 5]" in project.html("worker")
+    shown = BeautifulSoup(project.html("shows"), "lxml").get_text()
+    assert "return x + x + 1" in shown
+
+
+def test_a_module_in_between_and_one_imported_lazily(project):
+    project.replace("src/shelf/middle.py", "double(double(x))", "4 * double(x)")
+    project.replace("src/bench/used.py", "return 'tool'", "return 'tools'")
+    project.replace("src/shelf/side.py", "'side'", "'other side'")
+    assert rerun(project) == {"through", "lazy", "late"}
+    assert "It is other side." in project.html("late")
+
+
+def test_a_module_that_is_gone_runs_those_that_imported_it(project):
+    (project.root / "src/shelf/side.py").unlink()
+    build = project.build()
+    assert build.code != 0
+    assert "docs/late.md:" in build.text and "No module named 'shelf.side'" in build.text
+    assert {row["page"]: row["status"] for row in project.report()["pages"]}["late"] == "failed"
+
+
+def test_data_snippets_and_listings_run_the_pages_that_read_them(project):
+    """A page that merely shows the snippet is woven anew, and not run."""
+    project.write("docs/data/table.json", "[3, 4]")
+    project.replace("snippets/used.py", "42", "43")
+    project.write("docs/data/many/two.txt", "2")
+    assert rerun(project) == {"data", "snippet", "folder"}
+    assert "[3, 4]" in project.html("data") and "two.txt" in project.html("folder")
+    assert ">43<" in project.html("shows") and ">42<" not in project.html("shows")
+
+
+def test_what_changes_while_a_page_runs_is_not_taken_for_what_the_page_has_read(project):
+    project.replace(
+        "docs/direct.md",
+        "print(double(2))",
+        "print(double(2))\n"
+        "open('../src/shelf/base.py', 'w').write('def double(x):\\n    return 3 * x\\n')",
+    )
+    project.built()
+    assert ">4\n" in project.html("direct")
+    assert rerun(project) == {"direct", "through", "worker"}
+    assert ">6\n" in project.html("direct")
+
+
+def test_links_and_byte_code_kept_elsewhere_hide_nothing(project, tmp_path):
+    """The project is reached by a link; modules are read from byte code in another folder."""
+    link = Project(tmp_path / "link")
+    link.root.symlink_to(project.root)
+    link.ledger = project.ledger
+    elsewhere = {"PYTHONPYCACHEPREFIX": str(tmp_path / "byte-code")}
+    compiling = [sys.executable, "-m", "compileall", "-q", str(link.root / "src")]
+    subprocess.run(compiling, env=project.environment(**elsewhere), check=True)
+
+    def ran() -> set[str]:
+        link.built("-f", str(link.root / "mkdocs.yml"), **elsewhere)
+        return link.ran()
+
+    project.replace("docs/direct.md", "double(2)", "double(3)")
+    project.replace("docs/data.md", "print(json", "print('read', json")
+    project.replace("docs/folder.md", "print(sorted", "print('listed', sorted")
+    assert ran() == {"direct", "data", "folder"}
+    project.replace("src/shelf/base.py", "2 * x", "3 * x")
+    project.write("docs/data/table.json", "[3, 4]")
+    project.write("docs/data/many/two.txt", "2")
+    assert ran() == {"direct", "through", "worker", "data", "folder"}
+
+
+@pytest.mark.parametrize("package", ["torch", "matplotlib"])
+def test_another_version_of_what_every_page_stands_on_runs_all(project, tmp_path, package):
+    info = tmp_path / "newer" / f"{package}-99.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 99.0\n")
+    path = os.pathsep.join([str(info.parent), project.environment()["PYTHONPATH"]])
+    assert rerun(project, PYTHONPATH=path) == set(PAGES)
+    assert project.report()["versions"][package] == "99.0"
