@@ -1,13 +1,13 @@
-"""How far back does a gradient reach? Prints it by lag, for any recurrent module of torch."""
+"""How far back does the gradient of a recurrent torch module reach?"""
 
 import torch
 from torch import Tensor, nn
 
 
 def gradient_by_lag(net: nn.Module, x: Tensor) -> Tensor:
-    """Norm of the gradient of the last output with respect to each input, lag 0 set to 1.
+    """Norm of d(last output)/d(each input), (time,), lag 0 first and set to 1.
 
-    `net` is batch first, `x` is (batch, time, features). The answer is (time,), nearest first.
+    The net is batch first; x is (batch, time, features).
     """
     x = x.detach().clone().requires_grad_()
     output = net(x)
@@ -18,12 +18,13 @@ def gradient_by_lag(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def show(name: str, norms: Tensor, every: int = 5) -> None:
-    """One line for each `every`-th lag; a bar loses two marks for each power of ten."""
+    """Print every so many lags; two marks of the bar are a power of ten."""
     lost = (norms < 1e-3).nonzero()
-    print(f"{name}: below a thousandth", f"at lag {int(lost[0])}" if len(lost) else "at no lag")
+    where = f"at lag {int(lost[0])}" if len(lost) else "at no lag"
+    print(f"{name}: below a thousandth {where}")
     for lag in range(0, len(norms), every):
-        bar = "#" * max(0, 21 + round(2 * norms[lag].log10().item())) if norms[lag] > 0 else ""
-        print(f"{lag:4d} {norms[lag]:8.0e} {bar}")
+        length = 21 + 2 * norms[lag].clamp(min=1e-11).log10().item()
+        print(f"{lag:4d} {norms[lag]:8.0e} {'#' * max(0, round(length))}")
 
 
 if __name__ == "__main__":

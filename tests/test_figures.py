@@ -217,8 +217,8 @@ def test_every_piece_of_text_keeps_its_font(make):
         assert (said(now, "text-anchor") or "start") == (said(was, "text-anchor") or "start")
 
 
-def points(d: str) -> list[tuple[float, float]]:
-    """Where a path goes, whether it is written by places or by steps."""
+def pieces(d: str) -> list[np.ndarray]:
+    """The points of each connected piece of a path, written by places or by steps."""
     found, here, start = [], (0.0, 0.0), (0.0, 0.0)
     for letter, numbers in re.findall(r"([A-Za-df-z])([^A-Za-df-z]*)", d):
         if letter in "zZ":
@@ -227,29 +227,51 @@ def points(d: str) -> list[tuple[float, float]]:
         values = [float(number) for number in NUMBER.findall(numbers)]
         pairs = list(zip(values[::2], values[1::2], strict=True))
         for at in range(0, len(pairs), PAIRS[letter.lower()]):
+            if letter in "mM" and at == 0:
+                found.append([])
+            origin = (0.0, 0.0) if letter.isupper() else here
             for x, y in pairs[at : at + PAIRS[letter.lower()]]:
-                found.append((x, y) if letter.isupper() else (here[0] + x, here[1] + y))
-            here = found[-1]
+                found[-1].append((origin[0] + x, origin[1] + y))
+            here = found[-1][-1]
             start = here if letter in "mM" and at == 0 else start
-    return found
+    return [np.array(piece) for piece in found]
 
 
-def geometry(root: etree._Element) -> list[np.ndarray]:
-    places = [points(path.get("d")) for path in root.iter(f"{SVG}path")]
-    marks = root.iter(f"{SVG}use", f"{SVG}text")
-    places += [[(float(mark.get("x", 0)), float(mark.get("y", 0)))] for mark in marks]
-    return [np.array(place).reshape(-1, 2) for place in places]
+def distances(places: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """How far each place is from a line of straight pieces."""
+    a, b = (line[:-1], line[1:]) if len(line) > 1 else (line, line)
+    step, gap = b - a, places[:, None] - a
+    length = np.maximum((step**2).sum(-1), 1e-12)
+    along = np.clip((gap * step).sum(-1) / length, 0, 1)
+    return np.linalg.norm(gap - along[..., None] * step, axis=-1).min(1)
 
 
 @pytest.mark.parametrize("make", FIGURES)
-def test_shortened_numbers_move_nothing_by_more_than_a_twentieth_of_a_pixel(make):
+def test_a_path_that_is_shortened_looks_the_same(make):
+    """Nothing moves by more than a fifth of a pixel, nor a corner by a tenth of one."""
     svg = drawn(make)
     out = embed(svg, "f", "d")
-    before, after = geometry(etree.fromstring(svg.encode())), geometry(etree.fromstring(out))
-    assert [len(places) for places in before] == [len(places) for places in after]
-    moved = np.abs(np.concatenate(before) - np.concatenate(after))
-    assert moved.max() <= 0.05 + 1e-9
+    before, after = etree.fromstring(svg.encode()), etree.fromstring(out)
+    for was, now in zip(before.iter(f"{SVG}path"), after.iter(f"{SVG}path"), strict=True):
+        old, new = pieces(was.get("d")), pieces(now.get("d"))
+        assert len(old) == len(new)
+        assert (was.get("d").strip()[-1] in "zZ") == (now.get("d")[-1] == "z")
+        for one, other in zip(old, new, strict=True):
+            assert np.abs(one[[0, -1]] - other[[0, -1]]).max() <= 0.05 + 1e-9
+            corners = np.abs(other[:, None] - one).max(-1).min(1)
+            assert corners.max() <= 0.05 + 1e-9  # each is one of those that were there
+            assert len(one) == len(other) or "C" not in was.get("d")
+            assert distances(one, other).max() <= 0.2 + 0.05 * 2**0.5
     assert len(out) < 0.8 * len(svg)
+
+
+@pytest.mark.parametrize("make", FIGURES)
+def test_marks_and_words_stay_in_their_places(make):
+    before, after = etree.fromstring(drawn(make).encode()), tree(make)
+    tags = (f"{SVG}use", f"{SVG}text", f"{SVG}tspan", f"{SVG}image")
+    for was, now in zip(before.iter(tags), after.iter(tags), strict=True):
+        for key in ("x", "y"):
+            assert abs(float(was.get(key, 0)) - float(now.get(key, 0))) <= 0.05 + 1e-9
 
 
 def test_every_mark_is_still_drawn():
@@ -281,7 +303,7 @@ def test_the_house_draws_on_nothing():
     sheets = [
         path
         for path in root.iter(f"{SVG}path")
-        if np.ptp([x for x, _ in points(path.get("d"))]) > 0.7 * width
+        if np.ptp(np.concatenate(pieces(path.get("d")))[:, 0]) > 0.7 * width
     ]
     assert sheets and all(
         said(path, "fill") in ("none", None)

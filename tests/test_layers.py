@@ -307,7 +307,7 @@ def cannot(layer, error, message):
         cannot(rn.Stacked([lstm(3, 3), lstm(3, 3)], residual=True), ValueError, "no residual sum"),
         cannot(rn.Stacked([lstm(3, 4), lstm(4, 5)]), ValueError, "cells of one form"),
         cannot(rn.Bidirectional(lstm(3, 4), rn.GRUCell(3, 4)), ValueError, "cells of one form"),
-        cannot(nn.Linear(2, 2), TypeError, "layer: expected Cell or .*got Linear"),
+        cannot(nn.Linear(2, 2), TypeError, "layer: expected Cell, .* or Stacked, got Linear"),
         (lambda: rn.from_torch(nn.Linear(2, 2)), TypeError, "torch.nn.RNN, .*got Linear"),
         (
             lambda: rn.from_torch(nn.LSTM(2, 3, proj_size=1)),

@@ -144,6 +144,13 @@ def test_states_are_those_of_the_plain_recursion():
     torch.testing.assert_close(late, states[:, 4:], **EXACT)
 
 
+def test_a_leaky_cell_is_no_elman_cell_to_those_who_know_elmans_equation():
+    cell = rn.LeakyIntegratorCell(2, 3, 0.5)
+    assert not isinstance(cell, rn.ElmanCell)
+    with pytest.raises(ValueError, match="got LeakyIntegratorCell"):
+        rn.to_torch(cell)
+
+
 # The readout
 
 
@@ -246,6 +253,15 @@ def test_a_delay_line_recalls_as_many_inputs_as_it_has_units_and_no_more():
         )
     assert max(errors[:6]) < 1e-25
     assert errors[6] > 0.8
+
+
+def test_a_task_scores_a_network_as_it_scores_any_model():
+    """A readout of a fixed net beats the mean on short additions, without a gradient."""
+    task = rn.tasks.adding(10)
+    net = rn.EchoStateNetwork(2, 100, 1, readout="last", generator=seeded())
+    batch = task.sample(1000, seeded(1))
+    net.fit(batch.inputs.double(), batch.targets.double(), ridge=1e-4)
+    assert rn.evaluate(net, task, size=1000, seed=0) < 0.8 * task.baseline()
 
 
 def test_saved_networks_come_back_with_their_readout():

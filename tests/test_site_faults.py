@@ -83,7 +83,8 @@ def add(project: Project, faults: dict[str, tuple[str, str]]) -> dict[str, tuple
     """Writes pages, whose faulty line ends with ``# here``; what will be said of each."""
     wanted = {}
     for name, (body, words) in faults.items():
-        project.page(name, body, head="rnnnotes: {time_limit: 2}\n" if name == "endless" else "")
+        never_ends = name in ("endless", "workers")
+        project.page(name, body, head="rnnnotes: {time_limit: 2}\n" if never_ends else "")
         wanted[name] = (project.line(f"docs/{name}.md", "# here"), words)
     return wanted
 
@@ -177,6 +178,20 @@ RUNNING = {
 
         ```python
         while True: pass  # here
+        ```
+        """,
+        "this block ran for more than 2 s",
+    ),
+    "workers": (
+        """\
+        # Its workers never end
+
+        ```python
+        from joblib import Parallel, delayed
+        ```
+
+        ```python
+        import time; Parallel(n_jobs=2)(delayed(time.sleep)(1000) for _ in range(4))  # here
         ```
         """,
         "this block ran for more than 2 s",

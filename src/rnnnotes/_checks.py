@@ -127,8 +127,8 @@ def check_is(
 ) -> None:
     """Raise TypeError unless ``value`` is of one of the ``kinds``, in words ``expected``."""
     if not isinstance(value, kinds):
-        several = kinds if isinstance(kinds, tuple) else (kinds,)
-        expected = expected or " or ".join(kind.__name__ for kind in several)
+        *more, last = (kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+        expected = expected or (f"{', '.join(more)} or {last}" if more else last)
         raise TypeError(f"{name}: expected {expected}, got {type(value).__name__}")
 
 

@@ -1,7 +1,7 @@
 """How a gradient comes back through time, measured.
 
-A state s_t is h_t (B, S), S = H; for an LSTM it is h_t and c_t side by side, S = 2H. States are
-counted from 0: s_0 is the state before the first step, s_T the last. lag = T - t.
+A state s_t is h_t (B, S), S = H; for an LSTM it is h_t and c_t side by side, twice as wide. States
+are counted from 0: s_0 is the state before the first step, s_T the last; ``lag = T - t``.
 """
 
 from __future__ import annotations
@@ -167,14 +167,14 @@ def gradient_norms_by_lag(
 ) -> LagNorms:
     """Norm of the gradient of a loss with respect to each step's state, from one backward pass.
 
-    ``norms[k] = mean over b of || dL / d s_{T-k}[b] ||``, k = 0 ... T - 1.
+    ``norms[k] = mean_b ||dL / ds_{T-k}[b]||``, k from 0 to T - 1.
 
     What is measured depends on what is in ``module``, and ``measured`` says it:
 
     - one of our cells, alone or anywhere inside: its states;
     - ``torch.nn.RNN``, ``LSTM``, ``GRU`` or one of their cells, alone or anywhere inside: their
       states (the fused ones run as our cells for this one pass, with the same weights);
-    - neither: the inputs, ``|| dL / d x_{T-k}[b] ||`` (Euclidean over all of a step's numbers).
+    - neither: the inputs, ``||dL / dx_{T-k}[b]||`` (Euclidean over all of a step's numbers).
 
     Args:
         module: a cell, a layer or any model that is called as ``module(x)`` and runs over all
@@ -228,11 +228,14 @@ def gradient_norms_by_lag(
 def horizon(norms: LagNorms | Tensor | np.ndarray, fraction: float = 1e-3) -> float:
     """First lag at which the norm is below ``fraction`` of the norm at lag 0; inf if none is.
 
-    ``min { k : norms[k] < fraction * norms[0] }``. NaN norms are not below anything.
+    ``horizon = min {k : norms[k] < fraction * norms[0]}``. Beyond lag 0, NaN is not below anything.
 
     Args:
         norms: (T,), lag 0 first.
         fraction: above 0 and below 1.
+
+    Raises:
+        ValueError: a norm at lag 0 that is not finite, with which nothing can be compared.
     """
     check_number("fraction", fraction, above=0, below=1)
     check_is("norms", norms, (LagNorms, Tensor, np.ndarray, list, tuple), "a tensor or an array")
@@ -251,10 +254,10 @@ def untied_contributions(
     parameter: str = "weight_hh",
     state: State | None = None,
 ) -> Tensor:
-    """The gradient of a shared weight, split into its steps: entry t - 1 is ``dL / dW^(t)``.
+    """The gradient of a shared weight, split into its steps: entry t - 1 is that of step t.
 
-    Every step gets an alias of the weight of its own, so that one backward pass keeps the parts
-    apart which it adds up otherwise: ``dL/dW = sum_t dL/dW^(t)``. No weight is copied.
+    Every step gets an alias W_t of the weight of its own, so that one backward pass keeps the parts
+    apart which it adds up otherwise: ``dL/dW = sum_t dL/dW_t``. No weight is copied.
 
     Args:
         cell: any :class:`Cell`.
@@ -300,7 +303,7 @@ def direct_path(
     """The part of an LSTM's gradient that comes back along the cell state alone, and the rest.
 
     For a loss of the last output the direct part at lag k is
-    ``dL/dc_T * f_T * f_{T-1} * ... * f_{T-k+1}``; with every forget gate at 1 it is ``dL/dc_T``:
+    ``direct[k] = dL/dc_T * f_T * f_{T-1} * ... * f_{T-k+1}``; with every forget gate at 1 it is ``dL/dc_T``:
     the constant error carousel. The rest passes through a gate or a candidate at least once.
     (A gate that sees c through a peephole counts as direct.)
 

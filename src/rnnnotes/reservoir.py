@@ -6,6 +6,8 @@ forget where it started, which :func:`contraction` measures.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -26,11 +28,12 @@ from rnnnotes.layers import unroll
 READOUTS = ("all", "last")
 
 
-class LeakyIntegratorCell(ElmanCell):
+class LeakyIntegratorCell(Cell):
     """Elman's cell, slowed: ``h_t = (1 - a) h_{t-1} + a phi(W_ih x_t + b + W_hh h_{t-1})``.
 
-    With a = 1 it is :class:`ElmanCell`. Near the origin of a tanh net it acts as the matrix
-    ``(1 - a) I + a W_hh``, so it can forget more slowly than the radius of ``W_hh`` alone says.
+    With a = 1 it computes what :class:`ElmanCell` does. Near the origin of a tanh net it acts as
+    the matrix ``(1 - a) I + a W_hh``, so it can forget more slowly than the radius of ``W_hh``
+    alone says.
 
     Args:
         input_size: D.
@@ -43,6 +46,8 @@ class LeakyIntegratorCell(ElmanCell):
     Source: Lukoševičius, A practical guide to applying echo state networks, 2012, equations 2
     and 3.
     """
+
+    nonlinearities: ClassVar = ElmanCell.nonlinearities
 
     def __init__(
         self,
@@ -57,24 +62,23 @@ class LeakyIntegratorCell(ElmanCell):
         dtype: torch.dtype | None = None,
     ) -> None:
         check_number("leak_rate", leak_rate, above=0, at_most=1)
+        check_choice("nonlinearity", nonlinearity, self.nonlinearities)
         super().__init__(
-            input_size,
-            hidden_size,
-            nonlinearity,
-            bias,
-            generator=generator,
-            device=device,
-            dtype=dtype,
+            input_size, hidden_size, bias, generator=generator, device=device, dtype=dtype
         )
         self.leak_rate = leak_rate
+        self.nonlinearity = nonlinearity
 
     def step(self, projected: Tensor, state: State) -> State:
         """``(1 - a) h + a phi(projected + W_hh h)``, (B, H)."""
-        return (1 - self.leak_rate) * state + self.leak_rate * super().step(projected, state)
+        preactivation = torch.addmm(projected, state, self.weight_hh.t())
+        driven = self.nonlinearities[self.nonlinearity](preactivation)
+        return (1 - self.leak_rate) * state + self.leak_rate * driven
 
     def extra_repr(self) -> str:
         """Sizes, nonlinearity and leak rate."""
-        return f"{super().extra_repr()}, leak_rate={self.leak_rate:g}"
+        sizes = super().extra_repr()
+        return f"{sizes}, nonlinearity={self.nonlinearity!r}, leak_rate={self.leak_rate:g}"
 
 
 class EchoStateNetwork(nn.Module):

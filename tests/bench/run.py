@@ -17,7 +17,7 @@ import page_weight
 import site_builds
 import torch
 from measure import Row, print_table
-from whole_project import WholeProject
+from whole_project import WholeProject, build_seconds
 
 PARTS = ("builds", "weight", "preview", "package")
 
@@ -39,7 +39,7 @@ def main() -> int:
     if set(parts) & {"builds", "weight", "preview"}:
         with tempfile.TemporaryDirectory(prefix="rnnnotes-bench-") as folder:
             project = WholeProject.create(Path(folder) / "project")
-            project.built()
+            build_seconds(project)
             if "weight" in parts:
                 pages = ["", *(f"{page.name}/" for page in project.pages)]
                 rows += _said("weight", page_weight.rows(project.site, pages))

@@ -140,7 +140,7 @@ class Cell(nn.Module):
         check_tensor("x", x, shape, dtype=self.weight_ih.dtype)
 
     def check_state(self, state: State, *lead: int) -> None:
-        """Raise unless ``state`` is one of this cell, tensors (*lead, H), as ``lead = (B,)``."""
+        """Raise unless ``state`` is one of this cell's, tensors (*lead, H); lead is B for a step."""
         parts = self.parts(state)
         if len(parts) != len(self.state_names) or isinstance(state, tuple) != (len(parts) > 1):
             raise TypeError(

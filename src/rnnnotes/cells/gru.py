@@ -13,9 +13,10 @@ from rnnnotes.cells.base import Cell, State
 class GRUCell(Cell):
     """Gated recurrent unit: one state, mixed from its old value and a candidate n.
 
-    ``r = sigmoid(W_ir x + b_ir + W_hr h + b_hr)``, ``z`` likewise;
-    after: ``n = tanh(W_in x + b_in + r * (W_hn h + b_hn))``;
-    before: ``n = tanh(W_in x + b_in + W_hn (r * h) + b_hn)``;
+    ``r = sigmoid(W_ir x_t + b_ir + W_hr h_{t-1} + b_hr)``;
+    ``z = sigmoid(W_iz x_t + b_iz + W_hz h_{t-1} + b_hz)``;
+    after: ``n = tanh(W_in x_t + b_in + r * (W_hn h_{t-1} + b_hn))``;
+    before: ``n = tanh(W_in x_t + b_in + W_hn (r * h_{t-1}) + b_hn)``;
     ``h_t = (1 - z) * n + z * h_{t-1}``: z near 1 keeps.
 
     Args:

@@ -11,8 +11,9 @@ from rnnnotes.cells.base import Cell, State
 class LSTMCell(Cell):
     """Long short-term memory: a cell state c that is kept, written to and read by gates.
 
-    ``i = sigmoid(W_ii x + W_hi h + b_i)``, ``f`` and ``o`` likewise, each with its own block;
-    ``g = tanh(W_ig x + W_hg h + b_g)``; ``c_t = f * c_{t-1} + i * g``; ``h_t = o * tanh(c_t)``.
+    ``i = sigmoid(W_ii x_t + W_hi h_{t-1} + b_i)``; ``f = sigmoid(W_if x_t + W_hf h_{t-1} + b_f)``;
+    ``g = tanh(W_ig x_t + W_hg h_{t-1} + b_g)``; ``o = sigmoid(W_io x_t + W_ho h_{t-1} + b_o)``;
+    ``c_t = f * c_{t-1} + i * g``; ``h_t = o * tanh(c_t)``.
     Every b is the sum of its rows of ``bias_ih`` and ``bias_hh``.
 
     The state is (h, c). To start with open forget gates use :func:`rnnnotes.forget_bias_`.

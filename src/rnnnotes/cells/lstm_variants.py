@@ -33,11 +33,12 @@ _WITHOUT = {"CIFG": "f", "NIG": "i", "NFG": "f", "NOG": "o"}
 class LSTMVariantCell(Cell):
     """An LSTM as Greff et al. take it apart; V is the whole of it.
 
-    ``i = sigmoid(W_ii x + W_hi h + p_i * c_{t-1} + b_i)``, ``f`` likewise with p_f;
-    ``g = tanh(W_ig x + W_hg h + b_g)``; ``c_t = f * c_{t-1} + i * g``;
-    ``o = sigmoid(W_io x + W_ho h + p_o * c_t + b_o)``; ``h_t = o * tanh(c_t)``.
+    ``i = sigmoid(W_ii x_t + W_hi h_{t-1} + p_i * c_{t-1} + b_i)``;
+    ``f = sigmoid(W_if x_t + W_hf h_{t-1} + p_f * c_{t-1} + b_f)``;
+    ``g = tanh(W_ig x_t + W_hg h_{t-1} + b_g)``; ``c_t = f * c_{t-1} + i * g``;
+    ``o = sigmoid(W_io x_t + W_ho h_{t-1} + p_o * c_t + b_o)``; ``h_t = o * tanh(c_t)``.
     Each other variant changes what :data:`VARIANTS` says, and has no weights for what it lacks.
-    FGR adds ``W_gg [i, f, o]_{t-1}`` inside the three sigmoids.
+    FGR adds ``W_gg [i_{t-1}, f_{t-1}, o_{t-1}]`` inside the three sigmoids.
 
     Parameters beyond those of :class:`Cell`: ``peephole_i``, ``peephole_f``, ``peephole_o`` (H,)
     and, for FGR, ``weight_gg`` (3H, 3H), rows and columns in the order i, f, o.

@@ -276,8 +276,16 @@ def wilson_interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return low and high of Wilson's interval for a share.
 
-    (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n), with p = successes/n and z the normal
-    quantile of (1 + confidence)/2. Wilson 1927.
+    ``p = successes / n``; z is the normal quantile of ``(1 + confidence) / 2``;
+    ``middle = p + z^2 / (2 n)``; ``half = z sqrt(p (1 - p) / n + z^2 / (4 n^2))``;
+    ``low = (middle - half) / (1 + z^2 / n)``; ``high = (middle + half) / (1 + z^2 / n)``.
+
+    Args:
+        successes: from 0 to n, a number or an array of any shape.
+        n: number of trials, at least 1; of the same shape or one for all.
+        confidence: above 0 and below 1.
+
+    Source: Wilson, Probable inference, the law of succession, and statistical inference, 1927.
     """
     successes, n = plain("successes", successes), plain("n", n)
     check_number("confidence", confidence, above=0, below=1)

@@ -17,7 +17,7 @@ LEVELS = 9
 class ColouredText:
     """Characters, or tokens, each tinted by its value; a notebook shows it as HTML.
 
-    level = floor(9 (value − low) / (high − low)), kept within 0 to 8: nine shades of equal width.
+    ``level = floor(9 (value - low) / (high - low))``, kept within 0 to 8: nine shades of one width.
     The HTML has no style of its own. Its classes are ``rn-heat`` and one of ``rn-heat-sequential``
     and ``rn-heat-diverging`` on the whole, and ``rn-heat-0`` to ``rn-heat-8`` on stretches of text.
 

@@ -127,7 +127,7 @@ def rnn_folded(
 ) -> Axes:
     """Draw the folded RNN: input, state with its loop, output, and the equation.
 
-    hₜ = tanh(W_ih xₜ + W_hh hₜ₋₁ + b), yₜ = W_ho hₜ.
+    ``h_t = tanh(W_ih x_t + W_hh h_{t-1} + b)``, ``y_t = W_ho h_t``.
     """
     ax = _canvas(ax, 176, title)
     x = 92
@@ -162,7 +162,7 @@ def rnn_unrolled(
         steps: 2 to 6.
         highlight_path: draw the way back from the loss at the last step to the first state, with
             the factor that each step multiplies the gradient by, the transpose of the step's
-            Jacobian J_t = diag(1 − h_t²) W_hh.
+            Jacobian, ``J_t = diag(1 - h_t^2) W_hh``.
     """
     if steps not in range(2, 7):
         raise ValueError(f"steps: expected 2 to 6, got {steps}")
@@ -219,7 +219,10 @@ def lstm_cell(
     """Draw the LSTM cell part by part: 1 carousel, 2 input, 3 forget, 4 output gate.
 
     The equations below the cell are those of the stage; at 4 they are torch's:
-    cₜ = fₜ cₜ₋₁ + iₜ gₜ, hₜ = oₜ tanh(cₜ).
+    ``c_t = f_t * c_{t-1} + i_t * g_t``, ``h_t = o_t * tanh(c_t)``.
+
+    Args:
+        stage: 1 to 4.
     """
     if stage not in (1, 2, 3, 4):
         raise ValueError(f"stage: expected 1 to 4, got {stage}")
@@ -276,7 +279,7 @@ def gru_cell(
 ) -> Axes:
     """Draw the GRU cell (torch's form, the reset gate after the product with W_hh).
 
-    nₜ = tanh(W_in xₜ + rₜ (W_hn hₜ₋₁)), hₜ = zₜ hₜ₋₁ + (1 − zₜ) nₜ.
+    ``n_t = tanh(W_in x_t + r_t * (W_hn h_{t-1}))``, ``h_t = z_t * h_{t-1} + (1 - z_t) * n_t``.
     """
     ax = _canvas(ax, 250, title)
     line, gates, bus = 216, 126, 78

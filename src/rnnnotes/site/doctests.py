@@ -10,7 +10,6 @@ run first when a test is run alone. Once a block has failed, the tests below it 
 
 import ast
 import contextlib
-import importlib
 import io
 import sys
 import traceback
@@ -244,7 +243,8 @@ class RunningPage:
 
 def _start_fresh() -> None:
     """Threads, defaults and style as in the fresh process that the site gives to every page."""
-    torch = importlib.import_module("torch")
+    import torch
+
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float32)
     torch.set_grad_enabled(True)

@@ -47,7 +47,7 @@ class Adding(Task):
 
 
 def adding(length: int = 100) -> Adding:
-    """The adding problem: y = u_i + u_j, with i marked in the first half and j in the second.
+    """The adding problem: ``y = u_i + u_j``, i marked in the first half and j in the second.
 
     ``length`` T >= 2 steps; the mean squared error of always answering 1 is 1/6.
     Source: Hochreiter & Schmidhuber 1997, experiment 4 (there with numbers in [-1, 1]), in the form

@@ -42,7 +42,7 @@ class Copy(Task):
         return 1.0 / self.symbols
 
     def baseline_loss(self) -> float:
-        """S ln K / (length + 2 S) nats: blanks for certain, then K even odds at each of S steps."""
+        """``S ln(K) / (length + 2 S)`` nats: blanks for certain, then K even odds at S steps."""
         return self.copied * math.log(self.symbols) / (self.length + 2 * self.copied)
 
     def counted(self, per_step: Tensor) -> Tensor:

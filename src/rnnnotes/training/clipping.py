@@ -16,9 +16,9 @@ Parameters = Tensor | Iterable[Tensor] | Iterable[tuple[str, Tensor]]
 def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
     """One gradient, or each entry of a tensor of its own: no larger than ``threshold``, same sign.
 
-    clip(g) = threshold / |g| * g  if |g| >= threshold, else g
+    ``clip(g) = threshold / |g| * g if |g| >= threshold else g``
 
-    ``threshold`` > 0. The result is written as the threshold with the sign of g, which is the same
+    ``threshold`` is above 0. The result is written as the threshold with the sign of g, which is the same
     number but for rounding, and right for an infinite g, where the quotient would give NaN. A NaN
     stays NaN: a size cannot be given to what has none. Source: Mikolov 2012, section 3.2.2.
     """
@@ -33,7 +33,7 @@ def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
 def gradient_norm(parameters: Parameters) -> float:
     """The Euclidean norm of all gradients taken as one vector; 0.0 where there is none.
 
-    norm = sqrt(sum_p ||g_p||^2)
+    ``norm = sqrt(sum_p ||g_p||^2)``
 
     Summed in float64, so that it is finite wherever every gradient is: in float32 the square of
     1e20 overflows and that of 1e-30 vanishes.
@@ -44,11 +44,11 @@ def gradient_norm(parameters: Parameters) -> float:
 def clip_norm_(parameters: Parameters, max_norm: float, *, nonfinite: str = "error") -> float:
     """Scale all gradients in place so that their common norm is at most ``max_norm``.
 
-    g <- g * min(1, max_norm / norm),  norm = sqrt(sum_p ||g_p||^2)
+    ``g_p <- g_p * min(1, max_norm / norm)``, with the norm of :func:`gradient_norm`.
 
     Returns the norm before clipping. ``parameters``: a tensor, tensors, or (name, tensor) pairs, as
     of ``named_parameters()``, whose names then appear in errors; those without gradient are left
-    out. ``max_norm`` > 0. ``nonfinite`` says what a gradient with NaN or Inf does: ``"error"``
+    out. ``max_norm`` is above 0. ``nonfinite`` says what a gradient with NaN or Inf does: ``"error"``
     raises FloatingPointError and names the first such parameter; ``"skip"`` sets every gradient to
     None, so that an optimiser's step changes nothing; ``"pass"`` leaves the gradients as they are.
 
@@ -77,9 +77,9 @@ def clip_norm_(parameters: Parameters, max_norm: float, *, nonfinite: str = "err
 def clip_value_(parameters: Parameters, clip_value: float) -> None:
     """Clamp every entry of every gradient in place; this turns the gradient's direction.
 
-    g_i <- min(max(g_i, -clip_value), clip_value)
+    ``g_i <- min(max(g_i, -clip_value), clip_value)``
 
-    ``clip_value`` > 0; NaN stays NaN. Equal to ``torch.nn.utils.clip_grad_value_``.
+    ``clip_value`` is above 0; NaN stays NaN. Equal to ``torch.nn.utils.clip_grad_value_``.
     """
     check_positive("clip_value", clip_value)
     gradients = [parameter.grad for _, parameter in _with_gradient(parameters)]

@@ -35,7 +35,7 @@ Clip = float | Callable[[list[nn.Parameter]], object]
 class SequenceModel(nn.Module):
     """A recurrent layer with a linear readout: (B, T, D) -> (B, C), or (B, T, C).
 
-    y = W_out h + b_out, of the last state of each sequence or of every state.
+    ``y = W_out h + b_out``, of the last state of each sequence or of every state.
 
     Args:
         layer: gives (output (B, T, H), state), or the output alone: our layers, or a batch-first

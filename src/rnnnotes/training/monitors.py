@@ -46,9 +46,9 @@ class GradientHistory:
     Attributes:
         names: of the parameters, P.
         grad_norm: ||g|| of each parameter, (N, P).
-        total_norm: sqrt(sum ||g||^2), (N,).
+        total_norm: ``sqrt(sum_p ||g_p||^2)``, (N,).
         weight_norm: ||w|| before the update, (N, P).
-        update_ratio: ||update|| / ||w|| of each parameter, (N, P); NaN where no update followed.
+        update_ratio: ``||update|| / ||w||`` of each parameter, (N, P); NaN where no update followed.
         zero_fraction: share of exact zeros in each gradient, from 0 to 1, (N, P).
         nonfinite: entries with NaN or Inf in each gradient, (N, P).
         by_lag: for each recurrent layer, norms (M, T) of the gradient with respect to what it read

@@ -14,25 +14,31 @@ Weights = Tensor | Iterable[Tensor]
 
 
 def l1_penalty(weights: Weights) -> Tensor:
-    """L1 = sum |w| over all entries of a tensor or of several."""
+    """The sum of sizes, ``L1 = sum |w|``, over all entries of a tensor or of several.
+
+    Tensors of any shape. Raises ValueError if there is none.
+    """
     return sum(weight.abs().sum() for weight in _several(weights))
 
 
 def l2_penalty(weights: Weights) -> Tensor:
-    """L2 = 1/2 sum w^2 over all entries; its gradient is w, as SGD's ``weight_decay=1`` adds."""
+    """Half the sum of squares, ``L2 = 1/2 sum w^2``, over all entries of a tensor or of several.
+
+    Its gradient is w, which is what SGD's ``weight_decay=1`` adds. Tensors of any shape. Raises
+    ValueError if there is none.
+    """
     return sum(weight.square().sum() for weight in _several(weights)) / 2
 
 
 def omega_penalty(loss: Tensor, trajectory: Trajectory) -> Tensor:
     """How far each step back is from keeping the size of the gradient that comes through it.
 
-    Omega = mean_{k, b} ( ||v_k D_k W_hh|| / ||v_k|| - 1 )^2,
-    v_k = d loss / d h_k,  D_k = diag(phi'(a_k)),  k = 1 ... T
-
-    Here a_k = W_ih x_k + W_hh h_{k-1} + biases, so that v_k D_k W_hh is the part of
-    d loss / d h_{k-1} that comes through step k. As in the paper only W_hh is taken as variable,
+    ``Omega = mean_{k, b} (||v_k D_k W_hh|| / ||v_k|| - 1)^2``, k from 1 to T, with
+    ``v_k = dL / dh_k``, ``D_k = diag(phi'(a_k))`` and ``a_k = W_ih x_k + W_hh h_{k-1} + b``:
+    v_k D_k W_hh is the part of v_{k-1} that comes through step k. As in the paper only W_hh is taken as variable,
     and v_k and D_k as constant: the penalty's gradient goes to ``weight_hh`` alone, from one more
-    matrix product. Steps that no gradient reaches (v_k = 0) are left out of the mean.
+    matrix product. Steps that no gradient reaches, where v_k is 0, are left out of the mean; NaN
+    comes out as NaN.
 
     Args:
         loss: a scalar computed from ``trajectory``; its graph is kept for ``loss.backward()``.

@@ -25,10 +25,10 @@ class Window(NamedTuple):
 def truncation_windows(length: int, k1: int, k2: int) -> list[Window]:
     """The windows of a sequence: one ends every ``k1`` steps and reaches ``k2`` steps back.
 
-    end = min(length, first + k1), start = max(0, end - k2), for first = 0, k1, 2 k1, ...
+    ``end = min(length, first + k1)``, ``start = max(0, end - k2)``, with first 0, k1, 2 k1, ...
 
-    ``k2`` >= ``k1`` >= 1, so that every step's loss has a gradient; with k2 = k1 the windows
-    follow one another. The loss of step t reaches back to ``start``: its gradient comes from at
+    ``k1`` is at least 1 and ``k2`` at least ``k1``, so that every step's loss has a gradient; if
+    they are equal the windows follow one another. The loss of step t reaches back to ``start``: its gradient comes from at
     most k2 steps, and at least k2 - k1 + 1 where the sequence has as many.
     """
     check_int("length", length)
