@@ -28,7 +28,7 @@ TOKEN = re.compile(
     rf"\s*(?:(?P<derivative>d ?{PLACE} ?/ ?d ?{PLACE})|(?P<number>\d+(?:\.\d+)?(?:e-?\d+)?)"
     rf"|(?P<name>{NAME})|(?P<sign>\.\.\.|\|\||_F|<=|>=|!=|[-+*/^()\[\]{{}}|,;:<>'.]))"
 )
-OPERATOR = re.compile(r" [-+*/<>=] | <- | [<>]= | != |\^|\|")
+OPERATOR = re.compile(r" [-+*/<>=] | <- | [<>]= | != |\^|\||\w \[")
 REDUCTIONS = {
     "sum": lambda values: sum(values[1:], start=values[0]),
     "mean": lambda values: sum(values[1:], start=values[0]) / len(values),
@@ -281,7 +281,7 @@ class Reader:
         self.norms -= 1
         self.take(text)
         if text == "|":
-            return found.abs()
+            return abs(found)
         if self.next_is("_F"):
             self.take()
             return torch.linalg.matrix_norm(found)

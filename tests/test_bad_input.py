@@ -66,7 +66,8 @@ class Floats:
         if not self.whole:
             yield "whole numbers", good.long()
         if self.dtype is not None:
-            yield "another float", good.detach().to(torch.float32)
+            other = torch.float32 if self.dtype == DOUBLE else DOUBLE
+            yield "another float", good.detach().to(other)
         if not self.any_rank:
             yield "a dimension more", good[None]
             if good.dim():
@@ -662,6 +663,51 @@ ENTRIES |= {
         },
         also={"clip": "max_norm"},
     ),
+    "Ensemble": Entry(
+        rn.Ensemble,
+        lambda: {"models": [adding_model(), adding_model()]},
+        {
+            "models": Exactly(
+                {
+                    "none": [],
+                    "a number": 3,
+                    "text": "x",
+                    "another module": [nn.Linear(2, 1)],
+                    "two forms": [adding_model(), rn.SequenceModel(rn.Recurrent(rn.irnn(2, 4)), 1)],
+                }
+            )
+        },
+    ),
+    "Ensemble()": Entry(
+        lambda **given: rn.Ensemble([adding_model()])(**given),
+        lambda: {"x": torch.zeros(1, B, T, 2), "state": torch.zeros(1, B, 3)},
+        {
+            "x": Floats("passes", fixed=(0, 3), dtype=torch.float32),
+            "state": Floats("passes", fixed=(0, 1, 2), dtype=torch.float32),
+        },
+    ),
+    "fit_ensemble": Entry(
+        rn.fit_ensemble,
+        lambda: (
+            lambda nets: {
+                "ensembles": nets,
+                "losses": nets.losses(rn.tasks.adding(4), 2),
+                "updates": 1,
+                "optimizer": sgd,
+                "seed": 0,
+            }
+        )(rn.Ensemble([adding_model()])),
+        {
+            "ensembles": Exactly({"none": [], "a number": 3, "a model": [adding_model()]}),
+            "losses": FUNCTION,
+            "updates": Whole(),
+            "optimizer": Exactly({"a name": "adam", "a rate": 0.1}),
+            "clip": Number(above=0, optional=True),
+            "seed": Whole(0),
+            "watch": FUNCTION,
+            "watch_every": Whole(),
+        },
+    ),
     "evaluate": Entry(
         rn.evaluate,
         lambda: {"model": adding_model(), "task": rn.tasks.adding(4), "size": 2, "seed": 0},
@@ -764,6 +810,59 @@ ENTRIES |= {
         keep=Number(at_least=0.5, at_most=1),
     ),
     "tasks.temporal_order": task_entry(rn.tasks.temporal_order, length=Whole(10), rule=Choice()),
+    "tasks.characters": task_entry(rn.tasks.characters, length=Whole(), part=Choice()),
+    "tasks.digits": task_entry(rn.tasks.digits, view=Choice(), part=Choice(), split=Whole(0)),
+    "tasks.mackey_glass": task_entry(
+        rn.tasks.mackey_glass, length=Whole(), horizon=Whole(), tau=Number(above=0)
+    ),
+    "tasks.mackey_glass_series": Entry(
+        rn.tasks.mackey_glass_series,
+        lambda: {"length": 3, "discard": 0},
+        {
+            "length": Whole(),
+            "tau": Number(above=0),
+            "beta": Number(above=0),
+            "gamma": Number(above=0),
+            "exponent": Number(above=0),
+            "step": Number(above=0),
+            "stride": Whole(),
+            "history": Exactly(
+                {
+                    "text": "1.2",
+                    "zero": 0.0,
+                    "a matrix": torch.ones(2, 2),
+                    "none": torch.ones(0),
+                    "whole numbers": torch.ones(2).long(),
+                    "NaN": torch.tensor([1.0, math.nan]),
+                }
+            ),
+            "discard": Whole(0),
+        },
+    ),
+    "tasks.nrmse84": Entry(
+        rn.tasks.nrmse84,
+        lambda: {
+            "forecast": lambda inputs, steps: torch.zeros(len(inputs), steps, 1),
+            "generator": seeded(),
+            "runs": 2,
+            "warmup": 3,
+        },
+        {
+            "forecast": Exactly(
+                {"a number": 3, "another shape": lambda x, n: torch.zeros(len(x), n)}
+            ),
+            "generator": Exactly(GENERATOR.values | {"nothing": None}),
+            "runs": Whole(),
+            "warmup": Whole(),
+            "tau": Number(above=0),
+        },
+        also={"runs": "batch_size", "warmup": "length"},
+    ),
+    "tasks.syntax_labels": Entry(
+        rn.tasks.syntax_labels,
+        lambda: {"source": "x = 1\n"},
+        {"source": Exactly({"none": "", "a number": 3, "bytes": b"x", "no Python": "x = ("})},
+    ),
     "tasks.sentiment.ceiling": task_entry(rn.tasks.sentiment().ceiling, context=Choice()),
     "tasks.agreement.baseline": task_entry(rn.tasks.agreement().baseline, predictor=Choice()),
     "tasks.Task.sample": Entry(
@@ -1357,12 +1456,13 @@ def test_nan_that_passes_comes_out_as_nan(public):
 
 # Flags, places and texts: they have no wrong value that could be told from a right one.
 FREE = {"bias", "device", "dtype", "relative", "residual", "progress", "tied", "hoisted"}
+FREE |= {"squash"}
 FREE |= {"weight_norm", "log", "title", "xlabel", "ylabel", "zlabel", "ax", "type_name", "width"}
 FREE |= {"baseline_label", "threshold_label", "highlight_path", "diverging", "meaning", "text"}
 # What a call gives back, and tables: nobody makes them by hand.
 RECORDS = {"Attended", "CellPath", "Cost", "Diagnosis", "GradientHistory", "History", "LagNorms"}
-RECORDS |= {"Trajectory", "VARIANTS", "Verdict", "plot", "tasks", "tasks.Batch", "tasks.Task"}
-RECORDS |= {"plot.CYCLE", "plot.DARK", "plot.LIGHT", "plot.MEANING"}
+RECORDS |= {"Trajectory", "VARIANTS", "Verdict", "plot", "tasks", "tasks.Batch", "tasks.TextBatch"}
+RECORDS |= {"tasks.Task", "plot.CYCLE", "plot.DARK", "plot.LIGHT", "plot.MEANING"}
 
 
 def test_every_public_entry_is_tried_with_every_argument():

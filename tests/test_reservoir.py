@@ -409,7 +409,7 @@ def test_bad_data_is_named():
         net.fit(x[:, :10], x[:, :10])
     with pytest.raises(ValueError, match="ridge: expected a number at least 0, got -1"):
         net.fit(x, x, ridge=-1)
-    with pytest.raises(ValueError, match="features: expected finite values, got nan"):
+    with pytest.raises(ValueError, match="inputs: expected finite values, got nan"):
         net.fit(x * math.nan, x)
     with pytest.raises(ValueError, match=r"x: expected shape \(B, T, 1\).*got \(2, 0, 1\)"):
         net.states(x[:, :0])

@@ -18,6 +18,8 @@ from nbclient import NotebookClient
 
 from site_project import COUNTED, REPOSITORY, Project, machinery, tree, until
 
+pytestmark = pytest.mark.slow
+
 RICH = f"""\
 # Everything at once
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -128,7 +129,7 @@ class TemporalBlock(nn.Module):
     ) -> None:
         super().__init__()
         check_number("dropout", dropout, at_least=0, below=1)
-        factory = {"generator": generator, "device": device, "dtype": dtype}
+        factory: dict[str, Any] = {"generator": generator, "device": device, "dtype": dtype}
         self.conv_1 = CausalConv1d(input_size, output_size, kernel_size, dilation, **factory)
         self.conv_2 = CausalConv1d(output_size, output_size, kernel_size, dilation, **factory)
         same = input_size == output_size
@@ -181,7 +182,7 @@ class TemporalConvNet(nn.Module):
     ) -> None:
         super().__init__()
         channels = _sizes("channels", channels)
-        factory = {"generator": generator, "device": device, "dtype": dtype}
+        factory: dict[str, Any] = {"generator": generator, "device": device, "dtype": dtype}
         self.input_size, self.output_size = input_size, channels[-1]
         self.kernel_size = kernel_size
         self.blocks = nn.ModuleList(
@@ -250,7 +251,7 @@ class TextCNN(nn.Module):
         self.kernel_sizes = _sizes("kernel_sizes", kernel_sizes)
         self.input_size, self.channels, self.output_size = input_size, channels, output_size
         self.dropout, self.generator = dropout, generator
-        factory = {"device": device, "dtype": dtype}
+        factory: dict[str, Any] = {"device": device, "dtype": dtype}
         kernels = [
             _kernel(input_size, channels, size, True, generator, factory)
             for size in self.kernel_sizes
@@ -346,7 +347,7 @@ def _kernel(
     kernel_size: int,
     bias: bool,
     generator: torch.Generator | None,
-    factory: dict[str, object],
+    factory: dict[str, Any],
 ) -> tuple[nn.Parameter, nn.Parameter | None]:
     """A kernel and its bias, started as torch's."""
     shapes = [(output_size, input_size, kernel_size), *([(output_size,)] if bias else [])]

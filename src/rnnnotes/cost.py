@@ -145,6 +145,9 @@ def sequence_cost(
         batch_size: B.
         length: T.
         hoisted: whether the product of the inputs is taken out of the loop. Without, T steps.
+
+    Raises:
+        TypeError: a module that is not counted here.
     """
     check_int("batch_size", batch_size)
     check_int("length", length)

@@ -108,8 +108,8 @@ def state_gradients(loss: Tensor, trajectory: Trajectory) -> tuple[Tensor, ...]:
     """
     _check_loss(loss)
     check_is("trajectory", trajectory, Trajectory)
-    parts = zip(*(trajectory.cell.parts(s) for s in trajectory.states[1:]), strict=True)
-    parts = [list(part) for part in parts]
+    by_step = (trajectory.cell.parts(s) for s in trajectory.states[1:])
+    parts = [list(part) for part in zip(*by_step, strict=True)]
     flat = [tensor for part in parts for tensor in part]
     gradients = torch.autograd.grad(
         loss, flat, retain_graph=True, allow_unused=True, materialize_grads=True
@@ -151,7 +151,10 @@ class LagNorms:
 
 
 def last_step_sum(output: Tensor) -> Tensor:
-    """The loss of a plain probe: the sum of the last step's outputs, averaged over the batch."""
+    """The loss of a plain probe: the sum of the last step's outputs, averaged over the batch.
+
+    Outputs (B, T, H); the loss is a scalar.
+    """
     check_tensor("output", output, ("B", "T", "H"), dtype="floating")
     return output[:, -1].sum(dim=1).mean()
 
@@ -303,15 +306,18 @@ def direct_path(
     """The part of an LSTM's gradient that comes back along the cell state alone, and the rest.
 
     For a loss of the last output the direct part at lag k is
-    ``direct[k] = dL/dc_T * f_T * f_{T-1} * ... * f_{T-k+1}``; with every forget gate at 1 it is ``dL/dc_T``:
-    the constant error carousel. The rest passes through a gate or a candidate at least once.
-    (A gate that sees c through a peephole counts as direct.)
+    ``direct[k] = dL/dc_T * f_T * f_{T-1} * ... * f_{T-k+1}``; with every forget gate at 1 it is
+    ``dL/dc_T``: the constant error carousel. The rest passes through a gate or a candidate at least
+    once. (A gate that sees c through a peephole counts as direct.)
 
     Args:
         cell: a cell whose state has a c.
         x: (B, T, D).
         loss: from the hidden states (B, T, H) to a scalar.
         state: s_0; zeros if None.
+
+    Raises:
+        TypeError: a cell without a cell state c.
 
     Source: Hochreiter and Schmidhuber, Long short-term memory, 1997, section 3.2.
     """
@@ -382,7 +388,8 @@ def _recorded_states(module: nn.Module) -> Iterator[Records]:
 
         def watch(name: str, cell: nn.Module, method: str) -> None:
             names = getattr(cell, "state_names", ("h", "c"))
-            step, states = getattr(cell, method), []
+            step: Callable = getattr(cell, method)
+            states: list[tuple[Parts, Parts]] = []
             records[name] = (names, states)
 
             def recording(*args: object) -> State:

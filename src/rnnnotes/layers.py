@@ -130,6 +130,9 @@ class Bidirectional(nn.Module):
     Both last states have seen the whole sequence. ``output[:, -1]`` has not: its second half
     has seen the last step alone.
 
+    Raises:
+        ValueError: cells that read inputs of unequal size.
+
     Source: Schuster and Paliwal, Bidirectional recurrent neural networks, 1997.
     """
 
@@ -203,6 +206,9 @@ class Stacked(nn.Module):
         residual: from the second layer on, ``output_l = layer(output_{l-1}) + output_{l-1}``;
             these layers must then give out as many values as they read.
         generator: source of the dropout's randomness; torch's global one if None.
+
+    Raises:
+        ValueError: no layer, or layers whose sizes do not meet.
 
     Source: Graves, Mohamed and Hinton, Speech recognition with deep recurrent neural networks,
     2013; the residual form from Wu et al., Google's neural machine translation system, 2016.
@@ -413,7 +419,7 @@ def _suffixes(number: int, directions: int) -> list[str]:
 def _like_torch(module: nn.RNNBase | nn.RNNCellBase, input_size: int) -> Cell:
     """A cell of the same map, sizes and type as a torch module's; its weights are not loaded."""
     weight = next(module.parameters())
-    factory = {"bias": module.bias, "device": weight.device, "dtype": weight.dtype}
+    factory: dict[str, Any] = {"bias": module.bias, "device": weight.device, "dtype": weight.dtype}
     # Its random start is overwritten; a generator of its own leaves the reader's seed alone.
     factory["generator"] = torch.Generator(weight.device)
     if isinstance(module, nn.LSTM | nn.LSTMCell):
@@ -438,5 +444,5 @@ def _torch_kind(cell: Cell) -> tuple[str, dict[str, str]]:
     )
 
 
-def _factory(cell: Cell) -> dict[str, object]:
+def _factory(cell: Cell) -> dict[str, Any]:
     return {"device": cell.weight_hh.device, "dtype": cell.weight_hh.dtype}

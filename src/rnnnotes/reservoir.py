@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from rnnnotes._checks import (
     check_choice,
+    check_finite,
     check_generator,
     check_int,
     check_is,
@@ -102,8 +103,8 @@ class EchoStateNetwork(nn.Module):
         leak_rate: above 0 and at most 1; 1 does not leak.
         input_scaling: at least 0.
         bias_scaling: at least 0; with 0 and tanh, h is an odd function of the inputs.
-        washout: first steps of every sequence that the fit leaves out, since the state still
-            depends on its zero start.
+        washout: first steps of every sequence that the fit leaves out, at least 0, since the state
+            still depends on its zero start.
         readout: ``"all"`` answers at every step, ``"last"`` after the last one.
         nonlinearity: as :class:`ElmanCell`'s.
         generator: source of randomness; torch's global one if None.
@@ -179,8 +180,12 @@ class EchoStateNetwork(nn.Module):
 
         Returns:
             The network itself.
+
+        Raises:
+            ValueError: no step left after the washout.
         """
         states = self.states(inputs)
+        check_finite("inputs", inputs)
         batch_size, steps, _ = inputs.shape
         if self.readout == "last":
             check_tensor("targets", targets, (batch_size, self.output_size), dtype="floating")
@@ -224,7 +229,7 @@ class EchoStateNetwork(nn.Module):
         Args:
             inputs: (B, T, D), true values that bring the state up to date.
             steps: how many values to run on, at least 1.
-            state: before the first input; zeros if None.
+            state: before the first input, (B, H); zeros if None.
 
         Returns:
             (B, steps, D).

@@ -8,7 +8,7 @@ recurrent layers: ``Stacked(..., residual=True)``.)
 from __future__ import annotations
 
 import math
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -77,7 +77,7 @@ class FeedForward(nn.Module):
         check_generator("generator", generator, optional=True)
         self.input_size, self.output_size = input_size, output_size
         self.nonlinearity = nonlinearity
-        factory = {"device": device, "dtype": dtype}
+        factory: dict[str, Any] = {"device": device, "dtype": dtype}
         self.weight = nn.Parameter(torch.empty(output_size, input_size, **factory))
         self.register_parameter(
             "bias", nn.Parameter(torch.zeros(output_size, **factory)) if bias else None
@@ -130,6 +130,9 @@ class Highway(nn.Module):
         gate_bias: every entry of b_T at the start; below zero the layer starts by carrying x.
             The paper's examples are -1 and -3.
 
+    Raises:
+        TypeError: a gate that is not a sigmoid layer with a bias.
+
     Source: Srivastava, Greff and Schmidhuber, Highway networks, 2015, equation 3 and section 2.
     """
 
@@ -170,6 +173,9 @@ class DeepNet(nn.Module):
         bias: whether phi has a bias, which starts at zero.
         generator: source of randomness; torch's global one if None.
 
+    Raises:
+        ValueError: a dense net that is tied.
+
     Source: for the dense net Huang, Liu, van der Maaten and Weinberger, Densely connected
     convolutional networks, 2017, equation 2, with a growth of ``width`` features a layer; for the
     others :class:`Residual` and :class:`Highway`.
@@ -202,7 +208,7 @@ class DeepNet(nn.Module):
         self.width, self.depth = width, depth
         self.shortcut, self.tied = shortcut, tied
         self.input_size = self.output_size = width
-        factory = {"generator": generator, "device": device, "dtype": dtype}
+        factory: dict[str, Any] = {"generator": generator, "device": device, "dtype": dtype}
 
         def layer(number: int) -> nn.Module:
             fan_in = width * number if shortcut == "dense" else width
@@ -357,7 +363,11 @@ class AttentionReadout(nn.Module):
         check_is("layer", layer, (Recurrent, Bidirectional, Stacked))
         self.input_size, self.output_size = layer.input_size, output_size
         weight = next(layer.parameters())
-        factory = {"generator": generator, "device": weight.device, "dtype": weight.dtype}
+        factory: dict[str, Any] = {
+            "generator": generator,
+            "device": weight.device,
+            "dtype": weight.dtype,
+        }
         self.layer = layer
         self.attention = Attention(layer.output_size, score, attention_size, **factory)
         # The weights start as those of torch's linear layer.

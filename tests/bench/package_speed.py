@@ -14,11 +14,11 @@ B, T, D, H = 32, 100, 64, 128
 
 
 def rows(repeats: int) -> list[Row]:
-    found = [_importing(repeats)]
+    found = _importing(repeats)
     for threads in (1, 2):
         torch.set_num_threads(threads)
         found += _lstm(threads, repeats)
-        found.append(_gradients_by_lag(threads, repeats))
+        found += _gradients_by_lag(threads, repeats)
         found.append(_monitor(threads, repeats))
     torch.set_num_threads(1)
     return found
@@ -34,14 +34,27 @@ def _compared(ours: Callable, other: Callable, repeats: int, of: int = 3) -> lis
     return ratios(lambda: least(ours), lambda: least(other), repeats)
 
 
-def _importing(repeats: int) -> Row:
-    def process(code: str) -> float:
-        return seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True))
+# Everything that can be had of the package without figures, loaded.
+ALL_NAMES = """
+import rnnnotes as rn
+for name in set(rn.__all__) - {"plot"}:
+    getattr(rn, name)
+for name in rn.tasks.__all__:
+    getattr(rn.tasks, name)
+"""
 
-    found = ratios(
-        lambda: process("import rnnnotes"), lambda: process("import torch"), min(repeats, 5)
-    )
-    return Row("import rnnnotes / import torch", found, 1.3)
+
+def _importing(repeats: int) -> list[Row]:
+    def beside_torch(code: str) -> list[float]:
+        def process(code: str) -> float:
+            return seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True))
+
+        return ratios(lambda: process(code), lambda: process("import torch"), min(repeats, 5))
+
+    return [
+        Row("import rnnnotes / import torch", beside_torch("import rnnnotes"), 1.3),
+        Row("import of all its names but figures / import torch", beside_torch(ALL_NAMES), 1.3),
+    ]
 
 
 def _training_pass(layer: nn.Module, x: torch.Tensor) -> Callable[[], None]:
@@ -71,8 +84,11 @@ def _lstm(threads: int, repeats: int) -> list[Row]:
     ]
 
 
-def _gradients_by_lag(threads: int, repeats: int) -> Row:
-    """All norms by lag, beside a forward and one plain backward pass of the same layer."""
+def _gradients_by_lag(threads: int, repeats: int) -> list[Row]:
+    """All norms by lag, beside a forward and one plain backward pass of the same layer.
+
+    And beside the slow way: a backward pass for each lag.
+    """
     layer = rn.Recurrent(rn.LSTMCell(D, H, generator=torch.Generator().manual_seed(0)))
     x = torch.randn(B, T, D, generator=torch.Generator().manual_seed(1))
 
@@ -80,8 +96,25 @@ def _gradients_by_lag(threads: int, repeats: int) -> Row:
         layer.zero_grad()
         rn.last_step_sum(layer(x)[0]).backward()
 
-    found = _compared(lambda: rn.gradient_norms_by_lag(layer, x), plain, repeats)
-    return Row(f"gradient norms at all {T} lags / one plain backward, {threads} thr.", found, 1.15)
+    def lag_by_lag() -> None:
+        trajectory = rn.unroll(layer.cell, x)
+        loss = rn.last_step_sum(trajectory.hidden)
+        for state in reversed(trajectory.states[1:]):
+            gradients = torch.autograd.grad(loss, state, retain_graph=True, allow_unused=True)
+            [g.norm(dim=1).mean() for g in gradients if g is not None]
+
+    def at_once() -> None:
+        rn.gradient_norms_by_lag(layer, x)
+
+    name = f"gradient norms at all {T} lags / one"
+    return [
+        Row(f"{name} plain backward, {threads} thr.", _compared(at_once, plain, repeats), 1.15),
+        Row(
+            f"{name} autograd.grad for each lag, {threads} thr.",
+            _compared(at_once, lag_by_lag, min(repeats, 3), of=1),
+            1.0,
+        ),
+    ]
 
 
 def _monitor(threads: int, repeats: int) -> Row:

@@ -50,7 +50,11 @@ def _edits(project: WholeProject) -> list[Row]:
     return [
         Row("pages run when words of prose changed", [prose], 0),
         Row("pages wrongly run or not, one block changed", [len(block)], 0),
-        Row(f"pages wrongly run or not, {module} changed", [len(project.ran() ^ pages)], 0),
+        Row(
+            f"pages wrongly run or not, {module} changed ({len(pages)} of {len(project.pages)})",
+            [len(project.ran() ^ pages)],
+            0,
+        ),
     ]
 
 

@@ -36,6 +36,11 @@ class Cell(nn.Module):
         generator: source of randomness; torch's global one if None.
     """
 
+    weight_ih: nn.Parameter
+    weight_hh: nn.Parameter
+    bias_ih: nn.Parameter | None
+    bias_hh: nn.Parameter | None
+
     #: Names of the gates, in the order of their rows in the weights.
     gate_names: tuple[str, ...] = ()
     #: Number of blocks of H rows in the weights.
@@ -85,7 +90,8 @@ class Cell(nn.Module):
 
     def project_input(self, x: Tensor) -> Tensor:
         """``W_ih x + b_ih + b_hh``, (..., D) -> (..., kH): all of a step that needs no state."""
-        return F.linear(x, self.weight_ih, self.bias_ih + self.bias_hh if self.bias else None)
+        bias = None if self.bias_ih is None else self.bias_ih + self.bias_hh
+        return F.linear(x, self.weight_ih, bias)
 
     def step(self, projected: Tensor, state: State) -> State:
         """One step from :meth:`project_input` of x_t, (B, kH), and the state before it."""
@@ -140,7 +146,12 @@ class Cell(nn.Module):
         check_tensor("x", x, shape, dtype=self.weight_ih.dtype)
 
     def check_state(self, state: State, *lead: int) -> None:
-        """Raise unless ``state`` is one of this cell's, tensors (*lead, H); lead is B for a step."""
+        """Raise unless ``state`` is one of this cell's, tensors (*lead, H); lead is B for a step.
+
+        Raises:
+            TypeError: not the form of state that the cell has.
+            ValueError: tensors of another shape.
+        """
         parts = self.parts(state)
         if len(parts) != len(self.state_names) or isinstance(state, tuple) != (len(parts) > 1):
             raise TypeError(

@@ -65,7 +65,7 @@ class GRUCell(Cell):
             r, z = (x_gates + h_gates).sigmoid().chunk(2, 1)
             return r, z, (x_candidate + r * h_candidate).tanh()
         weights = self.weight_hh.split(rows)
-        biases = self.bias_hh.split(rows) if self.bias else (None, None)
+        biases = (None, None) if self.bias_hh is None else self.bias_hh.split(rows)
         r, z = (x_gates + F.linear(h, weights[0], biases[0])).sigmoid().chunk(2, 1)
         return r, z, (x_candidate + F.linear(r * h, weights[1], biases[1])).tanh()
 

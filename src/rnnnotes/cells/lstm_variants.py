@@ -57,7 +57,7 @@ class LSTMVariantCell(Cell):
     Recurrent nets that time and count, 2000, for the peepholes.
     """
 
-    state_names = ("h", "c")
+    state_names: tuple[str, ...] = ("h", "c")
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class LSTMVariantCell(Cell):
         super().__init__(
             input_size, hidden_size, bias, generator=generator, device=device, dtype=dtype
         )
-        shapes = {
+        shapes: dict[str, tuple[int, ...]] = {
             f"peephole_{name}": (hidden_size,)
             for name in "ifo"
             if name in self.gate_names and variant != "NP"

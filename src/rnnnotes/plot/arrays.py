@@ -1,6 +1,6 @@
 """What a figure is given: arrays, tensors or lists of numbers, checked before anything is drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -57,7 +57,7 @@ def labelled(name: str, value: Mapping, form: str) -> Mapping:
     return value
 
 
-def same_length(name: str, array: Sequence, other: str, length: int) -> None:
+def same_length(name: str, array: Sized, other: str, length: int) -> None:
     """ValueError unless there is one value for each of the ``other``."""
     if len(array) != length:
         raise ValueError(

@@ -117,9 +117,12 @@ def norms_by_lag(
         lags: (lags,) the x of each column; 0, 1, 2, … if None.
         horizon: {label: lag}: a dot on the line, and the lag in its label; None or infinite where
             it is never reached.
-        floor, ceiling: the smallest and the largest number of the type of that name.
+        floor, ceiling: the smallest and the largest number of the type of that name, above 0.
         quantiles: of the band; (0, 1) is the whole range of the seeds.
         colours: {label: name of a colour}.
+
+    Raises:
+        ValueError: norms of unequal length, below 0, or none above 0 and finite; an unknown label.
     """
     arrays = curves_of("norms", norms, "lags")
     check_number("floor", floor, above=0)
@@ -211,6 +214,9 @@ def learning_curves(
         log: logarithmic y; the curves and the baseline must then be above 0.
         quantiles: of the band; (0, 1) is the whole range of the seeds.
         colours: {label: name of a colour}.
+
+    Raises:
+        ValueError: curves of unequal length, none that is finite, or, on a log axis, not above 0.
     """
     arrays = curves_of("curves", curves, "steps")
     count = next(iter(arrays.values())).shape[1]
@@ -285,6 +291,9 @@ def wilson_interval(
         n: number of trials, at least 1; of the same shape or one for all.
         confidence: above 0 and below 1.
 
+    Raises:
+        ValueError: counts outside of 0 to n, or no trial.
+
     Source: Wilson, Probable inference, the law of succession, and statistical inference, 1927.
     """
     successes, n = plain("successes", successes), plain("n", n)
@@ -321,6 +330,10 @@ def success_by_length(
         confidence: of the intervals.
         baseline: a share from 0 to 1, drawn as a dashed line.
         colours: {label: name of a colour}.
+
+    Raises:
+        TypeError: not three arrays to a label.
+        ValueError: counts outside of 0 to n.
     """
     labelled("successes", successes, "(lengths, successes, n)")
     if baseline is not None:
@@ -387,9 +400,12 @@ def contributions(
     Args:
         parts: (T,) or (seeds, T), norms of the parts of steps 1 to T in order of time. Bars are
             the medians over seeds of part / sum of the parts, the whiskers their range.
-        share: the text names the smallest number of last steps that make this share.
+        share: above 0 and at most 1; the text names the fewest last steps that make this share.
         log: logarithmic y.
         hue: name of a colour.
+
+    Raises:
+        ValueError: norms that are negative, not finite, or all 0.
     """
     array = plain("parts", parts)
     array = array_of("parts", array[None] if array.ndim == 1 else array, ("seeds", "steps"))
@@ -579,8 +595,11 @@ def cliff(
         w: (n,) and b: (m,), increasing.
         error: (m, n), the error at (w[j], b[i]).
         paths: {label: (steps + 1, 2)} with rows (w, b), the first where all begin.
-        levels: number of shades, of equal steps of error.
+        levels: number of shades, of equal steps of error, at least 2.
         colours: {label: name of a colour}.
+
+    Raises:
+        ValueError: shapes that do not fit, axes that do not increase, a path that begins outside.
     """
     w, b = increasing("w", w), increasing("b", b)
     error = array_of("error", error, ("m", "n"))
@@ -653,6 +672,9 @@ def dot_rows(
         threshold: drawn as a dashed vertical line with ``threshold_label`` over it.
         log: logarithmic x.
         colours: {label: name of a colour}.
+
+    Raises:
+        ValueError: no row, or no value that can be drawn.
     """
     labelled("rows", rows, "(seeds,)")
     arrays = {label: array_of(f"rows[{label!r}]", row, ("seeds",)) for label, row in rows.items()}
@@ -736,6 +758,9 @@ def spectrum(
     Args:
         matrices: (H, H), or {label: (H, H)}.
         colours: {label: name of a colour}.
+
+    Raises:
+        ValueError: a matrix that is not square and finite.
     """
     matrices = matrices if isinstance(matrices, Mapping) else {"": matrices}
     hues, ends = line_colours(labelled("matrices", matrices, "(H, H)"), colours), []
@@ -836,6 +861,9 @@ def monitored(
         most: so many parameters have a colour and a name, evenly from the smallest median to the
             largest; the others are thin and grey. At least 2.
         colours: {parameter: name of a colour}.
+
+    Raises:
+        ValueError: no value above 0 and finite.
     """
     check_choice("quantity", quantity, QUANTITIES)
     check_int("most", most, 2)
@@ -896,6 +924,9 @@ def phase_diagram(
             NaN is left blank.
         edges: increasing borders of the shades; with an odd number of shades the middle one stays
             blank. Those below take the colour ``low``, those above ``high``.
+
+    Raises:
+        ValueError: shapes that do not fit, or axes that do not increase.
     """
     x, y, z = increasing("x", x), increasing("y", y), array_of("z", z, ("m", "n"))
     if z.shape != (len(y), len(x)):

@@ -163,6 +163,9 @@ def rnn_unrolled(
         highlight_path: draw the way back from the loss at the last step to the first state, with
             the factor that each step multiplies the gradient by, the transpose of the step's
             Jacobian, ``J_t = diag(1 - h_t^2) W_hh``.
+
+    Raises:
+        ValueError: another number of steps.
     """
     if steps not in range(2, 7):
         raise ValueError(f"steps: expected 2 to 6, got {steps}")
@@ -223,6 +226,9 @@ def lstm_cell(
 
     Args:
         stage: 1 to 4.
+
+    Raises:
+        ValueError: another stage.
     """
     if stage not in (1, 2, 3, 4):
         raise ValueError(f"stage: expected 1 to 4, got {stage}")
@@ -320,7 +326,11 @@ def bidirectional(
     title: str | None = "Bidirectional: two nets, each output sees both sides",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a bidirectional layer over ``steps`` steps (2 to 5): two nets with weights apart."""
+    """Draw a bidirectional layer over ``steps`` steps (2 to 5): two nets with weights apart.
+
+    Raises:
+        ValueError: another number of steps.
+    """
     if steps not in range(2, 6):
         raise ValueError(f"steps: expected 2 to 5, got {steps}")
     ax = _canvas(ax, 246, title)
@@ -362,7 +372,11 @@ def stacked(
     title: str | None = "Stacked: the states of one layer are the inputs of the next",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw ``layers`` (2 or 3) recurrent layers over ``steps`` steps (2 to 5), a colour a layer."""
+    """Draw ``layers`` (2 or 3) recurrent layers over ``steps`` steps (2 to 5), a colour a layer.
+
+    Raises:
+        ValueError: other numbers of layers or steps.
+    """
     if layers not in (2, 3) or steps not in range(2, 6):
         raise ValueError(f"layers, steps: expected 2 to 3 and 2 to 5, got {layers} and {steps}")
     hues = ("weight_hh", "blue", "purple")

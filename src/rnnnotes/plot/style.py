@@ -123,7 +123,11 @@ def set_title(ax: Axes, text: str | None) -> Text | None:
 
 
 def panel_titles(axes: Iterable[Axes] | np.ndarray, titles: Iterable[str]) -> None:
-    """Write one title over each panel, wrapped to its width; a count that differs is an error."""
+    """Write one title over each panel, wrapped to its width; a count that differs is an error.
+
+    Raises:
+        ValueError: a title too few or too many.
+    """
     axes, titles = np.ravel(axes).tolist(), list(titles)
     if len(axes) != len(titles):
         raise ValueError(f"titles: expected {len(axes)}, one for each panel, got {len(titles)}")

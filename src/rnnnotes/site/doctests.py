@@ -250,6 +250,7 @@ def _start_fresh() -> None:
     torch.set_grad_enabled(True)
     if "matplotlib" in sys.modules:
         sys.modules["matplotlib"].rcdefaults()
+        sys.modules["matplotlib"].use("agg")
 
 
 def _show(value: object) -> None:

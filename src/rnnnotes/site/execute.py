@@ -242,7 +242,12 @@ async def _run_page(
     lines = [block.line for block in page.blocks] + [value.line for value in page.values] + [1]
     limit = page.setting("time_limit", time_limit)
     client = NotebookClient(
-        nbformat.v4.new_notebook(cells=cells), km=manager, timeout=limit, iopub_timeout=30
+        nbformat.v4.new_notebook(cells=cells),
+        km=manager,
+        timeout=limit,
+        iopub_timeout=30,
+        # How a block's prints are cut into messages depends on the clock.
+        coalesce_streams=True,
     )
     try:
         await client.async_start_new_kernel()

@@ -34,6 +34,6 @@ class LinkLines(logging.Filter):
 
 def _line(text: str, link: str) -> int:
     """Where a link first stands: in ``](link)`` or ``]: link``, else anywhere, else line 1."""
-    found = re.search(rf"\](?:\(|:\s+)<?{re.escape(link)}(?!\S*[\w/#])", text)
+    found = re.search(rf"\](?:\(|:\s+)<?{re.escape(link)}(?![^\s)>])", text)
     at = found.start() if found else max(text.find(link), 0)
     return text.count("\n", 0, at) + 1

@@ -337,5 +337,5 @@ def escape_markdown(text: str) -> str:
 def _clean_html(text: str) -> str:
     """A table as pandas writes it, without its style sheet and its outdated attributes."""
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r' (?:border|class|style)="[^"]*"', "", text)
+    text = re.sub(r' (?:border|style)="[^"]*"| class="dataframe"', "", text)
     return " ".join(text.split()) if "<pre" not in text else text

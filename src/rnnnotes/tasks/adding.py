@@ -1,7 +1,7 @@
 """The adding problem: two marked numbers among many, their sum at the end."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 
@@ -17,7 +17,7 @@ class Adding(Task):
 
     length: int
     name: ClassVar[str] = "adding"
-    metric: ClassVar[str] = "mse"
+    metric: ClassVar[Literal["mse"]] = "mse"
 
     def __post_init__(self) -> None:
         check_int("length", self.length, MARKED)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,7 +58,7 @@ class Characters(Task):
     length: int
     part: str
     name: ClassVar[str] = "characters"
-    readout: ClassVar[str] = "all"
+    readout: ClassVar[Literal["all"]] = "all"
     vocabulary: ClassVar[str] = VOCABULARY
 
     def __post_init__(self) -> None:

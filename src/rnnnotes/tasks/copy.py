@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ class Copy(Task):
     symbols: int
     copied: int
     name: ClassVar[str] = "copy"
-    readout: ClassVar[str] = "all"
+    readout: ClassVar[Literal["all"]] = "all"
 
     def __post_init__(self) -> None:
         check_int("length", self.length, 1)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ class MackeyGlass(Task):
     tau: float
     squash: bool
     name: ClassVar[str] = "mackey_glass"
-    metric: ClassVar[str] = "mse"
+    metric: ClassVar[Literal["mse"]] = "mse"
 
     def __post_init__(self) -> None:
         check_int("length", self.length)
@@ -64,7 +64,10 @@ class MackeyGlass(Task):
         return (guess - answers).square().mean().item()
 
     def nrmse(self, output: Tensor, targets: Tensor) -> float:
-        """``sqrt(mean((output - target)^2) / variance of the answers)``; 1 for the mean."""
+        """``sqrt(mean((output - target)^2) / variance)``, of all answers; 1 for the mean.
+
+        Output and targets (B, 1).
+        """
         return math.sqrt(self.score(output, targets) / self.baseline())
 
     def _runs(self) -> Tensor:
@@ -118,11 +121,14 @@ def mackey_glass_series(
         step: of the solver, in units of time.
         stride: solver's steps from one value to the next: ``step * stride`` = 1 unit of time.
         history: above 0, or (B,) for a batch of runs.
-        discard: values left out at the start, where the history still shows.
+        discard: values left out at the start, where the history still shows; at least 0.
         squash: whether to give ``tanh(x - 1)``, which lies around 0, instead of x.
 
     Returns:
         (length,), or (B, length), float64.
+
+    Raises:
+        ValueError: a delay that is not a whole number of steps.
 
     Source: Mackey and Glass, Oscillation and chaos in physiological control systems, 1977; in the
     form and with the squashing of Jaeger and Haas, Harnessing nonlinearity, 2004.

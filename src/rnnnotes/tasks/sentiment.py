@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ class Sentiment(Task):
     lean: float
     keep: float
     name: ClassVar[str] = "sentiment"
-    readout: ClassVar[str] = "all"
+    readout: ClassVar[Literal["all"]] = "all"
     words: ClassVar[tuple[str, ...]] = WORDS
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ X, Y = 0, 1  # the two symbols whose order counts; the distractors follow, then 
 
 @dataclass(frozen=True)
 class TemporalOrder(Task):
-    """Inputs (B, T, 6 or 8) one-hot; target (B,): ``2 first + second``, each 0 for X and 1 for Y."""
+    """Inputs (B, T, 6 or 8) one-hot; target (B,) ``2 first + second``, each 0 for X and 1 for Y."""
 
     length: int
     rule: str

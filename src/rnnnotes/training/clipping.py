@@ -18,9 +18,12 @@ def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
 
     ``clip(g) = threshold / |g| * g if |g| >= threshold else g``
 
-    ``threshold`` is above 0. The result is written as the threshold with the sign of g, which is the same
-    number but for rounding, and right for an infinite g, where the quotient would give NaN. A NaN
-    stays NaN: a size cannot be given to what has none. Source: Mikolov 2012, section 3.2.2.
+    A number, or a tensor of any shape; ``threshold`` is above 0. The result is written as the
+    threshold with the sign of g, which is the same number but for rounding, and right for an
+    infinite g, where the quotient would give NaN. A NaN stays NaN: a size cannot be given to what
+    has none.
+
+    Source: Mikolov, Statistical language models based on neural networks, 2012, section 3.2.2.
     """
     check_positive("threshold", threshold)
     check_is("g", g, (Tensor, Real), "a number or a tensor")
@@ -32,6 +35,8 @@ def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
 
 def gradient_norm(parameters: Parameters) -> float:
     """The Euclidean norm of all gradients taken as one vector; 0.0 where there is none.
+
+    ``parameters`` as for :func:`clip_norm_`, of any shape.
 
     ``norm = sqrt(sum_p ||g_p||^2)``
 
@@ -46,11 +51,12 @@ def clip_norm_(parameters: Parameters, max_norm: float, *, nonfinite: str = "err
 
     ``g_p <- g_p * min(1, max_norm / norm)``, with the norm of :func:`gradient_norm`.
 
-    Returns the norm before clipping. ``parameters``: a tensor, tensors, or (name, tensor) pairs, as
-    of ``named_parameters()``, whose names then appear in errors; those without gradient are left
-    out. ``max_norm`` is above 0. ``nonfinite`` says what a gradient with NaN or Inf does: ``"error"``
-    raises FloatingPointError and names the first such parameter; ``"skip"`` sets every gradient to
-    None, so that an optimiser's step changes nothing; ``"pass"`` leaves the gradients as they are.
+    Returns the norm before clipping. ``parameters``: a tensor of any shape, several, or (name,
+    tensor) pairs, as of ``named_parameters()``, whose names then appear in errors; those without
+    gradient are left out. ``max_norm`` is above 0. ``nonfinite`` says what a gradient with NaN or
+    Inf does: ``"error"`` raises FloatingPointError and names the first such parameter; ``"skip"``
+    sets every gradient to None, so that an optimiser's step changes nothing; ``"pass"`` leaves the
+    gradients as they are.
 
     Equal to ``torch.nn.utils.clip_grad_norm_`` but for its divisor norm + 1e-6, which shrinks a
     little more, and for its norm in the gradients' own precision.
@@ -79,7 +85,8 @@ def clip_value_(parameters: Parameters, clip_value: float) -> None:
 
     ``g_i <- min(max(g_i, -clip_value), clip_value)``
 
-    ``clip_value`` is above 0; NaN stays NaN. Equal to ``torch.nn.utils.clip_grad_value_``.
+    ``parameters`` as for :func:`clip_norm_`, of any shape. ``clip_value`` is above 0; NaN stays
+    NaN. Equal to ``torch.nn.utils.clip_grad_value_``.
     """
     check_positive("clip_value", clip_value)
     gradients = [parameter.grad for _, parameter in _with_gradient(parameters)]

@@ -32,9 +32,13 @@ class Ensemble:
 
     Attributes:
         weights: (S, P), a row for each net; the only tensor that is trained.
+
+    Raises:
+        ValueError: no model, or models of more than one form.
     """
 
     def __init__(self, models: Sequence[SequenceModel]) -> None:
+        check_is("models", models, (list, tuple), "a list of models")
         models = list(models)
         if not models:
             raise ValueError("models: expected at least one, got none")
@@ -109,7 +113,11 @@ class Ensemble:
         return made
 
     def sample(self, task: Task, batch_size: int, generator: torch.Generator) -> Batch:
-        """A batch of its own for each net: inputs (S, B, T, D), targets (S, B, ...)."""
+        """A batch of its own for each net: inputs (S, B, T, D), targets (S, B, ...).
+
+        Raises:
+            ValueError: a task with padded sequences.
+        """
         check_int("batch_size", batch_size)
         batch = task.sample(len(self) * batch_size, generator)
         if bool((batch.lengths < batch.inputs.shape[1]).any()):
@@ -163,16 +171,25 @@ def fit_ensemble(
         optimizer: from the list of weights to an optimiser that works entry by entry, as
             ``functools.partial(torch.optim.Adam, lr=0.01)``.
         clip: largest norm of each net's gradient, above 0; none if None.
-        seed: of the batches.
+        seed: of the batches, at least 0.
         watch: called before the first update and after every ``watch_every``-th.
 
     Returns:
         What ``watch`` gave, stacked in front; None without it.
+
+    Raises:
+        ValueError: no ensemble.
     """
+    check_is("ensembles", ensembles, (Ensemble, list, tuple), "an Ensemble or several")
     ensembles = [ensembles] if isinstance(ensembles, Ensemble) else list(ensembles)
+    if not ensembles:
+        raise ValueError("ensembles: expected at least one, got none")
     for i, ensemble in enumerate(ensembles):
         check_is(f"ensembles[{i}]", ensemble, (Ensemble,), "an Ensemble")
     check_callable("losses", losses)
+    check_callable("optimizer", optimizer)
+    if watch is not None:
+        check_callable("watch", watch)
     check_int("updates", updates)
     check_int("watch_every", watch_every)
     check_int("seed", seed, 0)

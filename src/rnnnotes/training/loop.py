@@ -45,6 +45,10 @@ class SequenceModel(nn.Module):
             state of the right-to-left part at its beginning; ``"all"`` reads every step.
         generator: source of the readout's random start, which is torch's U(-1/sqrt(H), 1/sqrt(H));
             torch's global one if None.
+
+    Raises:
+        ValueError: a torch layer that is not batch first.
+        TypeError: a layer without an output size.
     """
 
     def __init__(
@@ -178,7 +182,7 @@ def fit(
             ``functools.partial(torch.optim.Adam, lr=0.01)``.
         clip: largest norm of the gradient, above 0, or a function of the list of parameters that
             clips in place; none if None.
-        seed: of everything random here.
+        seed: of everything random here, at least 0.
         penalty: of the model and the batch, added to the loss that is differentiated, not to the
             one that is recorded.
         evaluate_every: steps between evaluations; only at the end if None.
@@ -261,7 +265,10 @@ def fit(
 
 
 def evaluate(model: nn.Module, task: Task, *, size: int = 10_000, seed: int) -> float:
-    """The task's score of a model on ``size`` fresh sequences; the model's mode is kept."""
+    """The task's score of a model on ``size`` fresh sequences; the model's mode is kept.
+
+    ``size`` is at least 1 and ``seed`` at least 0; equal seeds give equal sequences.
+    """
     check_module("model", model)
     check_is("task", task, Task)
     check_int("size", size)

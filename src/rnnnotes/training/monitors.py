@@ -48,7 +48,7 @@ class GradientHistory:
         grad_norm: ||g|| of each parameter, (N, P).
         total_norm: ``sqrt(sum_p ||g_p||^2)``, (N,).
         weight_norm: ||w|| before the update, (N, P).
-        update_ratio: ``||update|| / ||w||`` of each parameter, (N, P); NaN where no update followed.
+        update_ratio: ``||update|| / ||w||`` of each one, (N, P); NaN where no update followed.
         zero_fraction: share of exact zeros in each gradient, from 0 to 1, (N, P).
         nonfinite: entries with NaN or Inf in each gradient, (N, P).
         by_lag: for each recurrent layer, norms (M, T) of the gradient with respect to what it read
@@ -98,6 +98,9 @@ class GradientMonitor:
             of float32.
         window: observations that a diagnosis looks back on.
         profile_every: observations between two profiles by lag and by layer, at least 1.
+
+    Raises:
+        ValueError: a model without a parameter that is trained.
     """
 
     def __init__(
@@ -442,7 +445,7 @@ def _keep_norm(norms: dict[int, Tensor], lag: int) -> Callable[[Tensor], None]:
     return keep
 
 
-def _norms(tensors: Sequence[Tensor]) -> np.ndarray:
+def _norms(tensors: list[Tensor] | tuple[Tensor, ...]) -> np.ndarray:
     """The Euclidean norm of each tensor, right for entries whose squares leave their type's range.
 
     float32 is three times as fast, but there the square of 1e-23 is zero and that of 1e20 infinite,

@@ -18,7 +18,7 @@ def l1_penalty(weights: Weights) -> Tensor:
 
     Tensors of any shape. Raises ValueError if there is none.
     """
-    return sum(weight.abs().sum() for weight in _several(weights))
+    return torch.stack([weight.abs().sum() for weight in _several(weights)]).sum()
 
 
 def l2_penalty(weights: Weights) -> Tensor:
@@ -27,7 +27,7 @@ def l2_penalty(weights: Weights) -> Tensor:
     Its gradient is w, which is what SGD's ``weight_decay=1`` adds. Tensors of any shape. Raises
     ValueError if there is none.
     """
-    return sum(weight.square().sum() for weight in _several(weights)) / 2
+    return torch.stack([weight.square().sum() for weight in _several(weights)]).sum() / 2
 
 
 def omega_penalty(loss: Tensor, trajectory: Trajectory) -> Tensor:
@@ -35,14 +35,18 @@ def omega_penalty(loss: Tensor, trajectory: Trajectory) -> Tensor:
 
     ``Omega = mean_{k, b} (||v_k D_k W_hh|| / ||v_k|| - 1)^2``, k from 1 to T, with
     ``v_k = dL / dh_k``, ``D_k = diag(phi'(a_k))`` and ``a_k = W_ih x_k + W_hh h_{k-1} + b``:
-    v_k D_k W_hh is the part of v_{k-1} that comes through step k. As in the paper only W_hh is taken as variable,
-    and v_k and D_k as constant: the penalty's gradient goes to ``weight_hh`` alone, from one more
-    matrix product. Steps that no gradient reaches, where v_k is 0, are left out of the mean; NaN
-    comes out as NaN.
+    v_k D_k W_hh is the part of v_{k-1} that comes through step k. As in the paper only W_hh is
+    taken as variable, and v_k and D_k as constant: the penalty's gradient goes to ``weight_hh``
+    alone, from one more matrix product. Steps that no gradient reaches, where v_k is 0, are left
+    out of the mean; NaN comes out as NaN.
 
     Args:
         loss: a scalar computed from ``trajectory``; its graph is kept for ``loss.backward()``.
         trajectory: of an :class:`ElmanCell`, from ``unroll``, every sequence of T steps.
+
+    Raises:
+        TypeError: a trajectory of another cell.
+        ValueError: a padded one.
 
     Source: Pascanu, Mikolov & Bengio 2013, equations 9 and 10, which sum over k; the authors'
     published code takes the mean, as here, and compares squared norms, which is not done here.

@@ -1,14 +1,14 @@
 """Truncated backpropagation through time: the gradient goes back k2 steps, every k1 steps."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from rnnnotes._checks import check_callable, check_int, check_is, check_tensor
 
-State = TypeVar("State")
+State = Any  # what a layer takes and gives: a tensor, nested tuples of them, or None
 
 
 class Window(NamedTuple):
@@ -27,9 +27,10 @@ def truncation_windows(length: int, k1: int, k2: int) -> list[Window]:
 
     ``end = min(length, first + k1)``, ``start = max(0, end - k2)``, with first 0, k1, 2 k1, ...
 
-    ``k1`` is at least 1 and ``k2`` at least ``k1``, so that every step's loss has a gradient; if
-    they are equal the windows follow one another. The loss of step t reaches back to ``start``: its gradient comes from at
-    most k2 steps, and at least k2 - k1 + 1 where the sequence has as many.
+    ``length`` and ``k1`` are at least 1 and ``k2`` at least ``k1``, so that every step's loss has a
+    gradient; if k1 and k2 are equal the windows follow one another. The loss of step t reaches back
+    to ``start``: its gradient comes from at most k2 steps, and at least k2 - k1 + 1 where the
+    sequence has as many.
     """
     check_int("length", length)
     check_int("k1", k1)
