@@ -44,7 +44,7 @@ def compact(root: etree._Element) -> None:
         if element.tag == f"{SVG}use":
             _drop_overridden(element, ids)
         _drop_idle_clip(element, ids)
-    for element in root.iter(f"{SVG}path"):
+    for element in root.iterfind(".//" + f"{SVG}path[@d]"):  # nothing was drawn without
         # A mark is small and used often; a line is long and may lose points that lie on it.
         d = element.get("d") if element in in_defs else straightened(element.get("d"))
         element.set("d", steps(d))
