@@ -99,6 +99,7 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             allow_missing_statements=self.config.allow_missing_statements,
         )
         self._take_lock()
+        _ask_once(config.plugins.get("mkdocs-jupyter"))
         if self.command == "build":
             self.final = Path(config.site_dir)
             restore_folder(self.final)
@@ -209,6 +210,29 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             if (self.settings.root / folder).is_dir():
                 server.watch(str(self.settings.root / folder))
         return server
+
+
+def _ask_once(plugin: Any) -> None:
+    """mkdocs-jupyter parses a page each time that it is asked whether the page is a notebook.
+
+    A quarter of a second for a long page, twice in every build: the answer is kept with the time
+    of the file's last change, so that a preview asks only for the page that was edited.
+    """
+    if plugin is None or hasattr(plugin, "asked"):
+        return
+    plugin.asked = {}
+    parse = plugin.should_include
+
+    def should_include(file: File) -> bool:
+        path = file.abs_src_path
+        key = (path, os.stat(path).st_mtime_ns) if path and os.path.exists(path) else None
+        if key is None:
+            return parse(file)
+        if key not in plugin.asked:
+            plugin.asked[key] = parse(file)
+        return plugin.asked[key]
+
+    plugin.should_include = should_include
 
 
 def _commit_time(root: Path) -> str:
