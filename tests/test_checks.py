@@ -1,12 +1,15 @@
 """Errors say what was expected and what came; good values pass in silence."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from rnnnotes import _checks
 
@@ -37,6 +40,12 @@ def test_a_tensor_has_its_own_shape_in_numbers_names_and_dots(shape):
         ((2, 0), ("B", "T"), "x: expected shape (B, T) without an empty size, got (2, 0)"),
         ((0, 2), ("...", 2), "x: expected shape (..., 2) without an empty size, got (0, 2)"),
         ((2,), ("...", "H", "H"), "x: expected shape (..., H, H), got (2,)"),
+        ((2,), ("B", "T", "..."), "x: expected shape (B, T, ...), got (2,)"),
+        (
+            (2, 3, 0),
+            ("B", "..."),
+            "x: expected shape (B, ...) without an empty size, got (2, 3, 0)",
+        ),
     ],
 )
 def test_messages_for_shapes(shape, expected, message):
@@ -121,7 +130,59 @@ def test_bad_values(call, error, message):
     assert str(caught.value).endswith(message)
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: _checks.check_is("x", 1, str), "x: expected str, got int"),
+        (lambda: _checks.check_is("x", 1, (str, list)), "x: expected str or list, got int"),
+        (
+            lambda: _checks.check_is("x", 1, (str, list, tuple)),
+            "x: expected str, list or tuple, got int",
+        ),
+        (lambda: _checks.check_is("x", 1, str, "a text"), "x: expected a text, got int"),
+        (lambda: _checks.check_module("x", nn.Tanh), "x: expected a torch.nn.Module, got type"),
+        (lambda: _checks.check_callable("x", 3), "x: expected a function, got 3"),
+        (
+            lambda: _checks.check_generator("x", 7),
+            "x: expected a torch.Generator, got int; "
+            "make one with torch.Generator().manual_seed(seed)",
+        ),
+        (
+            lambda: _checks.check_generator("x", None),
+            "x: expected a torch.Generator, got NoneType; "
+            "make one with torch.Generator().manual_seed(seed)",
+        ),
+    ],
+)
+def test_messages_for_kinds(call, message):
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+def test_what_has_no_hash_is_no_choice_either():
+    with pytest.raises(ValueError, match=r"x: expected one of 'a', got \['a'\]"):
+        _checks.check_choice("x", ["a"], {"a": 1})
+
+
+def test_checking_numbers_does_without_torch():
+    """The loom and the figures do."""
+    code = (
+        "import sys; from rnnnotes import _checks; import rnnnotes.training.ledger\n"
+        "_checks.check_number('x', 1, above=0); _checks.check_choice('x', 1, (1, 2))\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_good_values_pass():
+    _checks.check_tensor("x", torch.zeros(2, 3, 4), ("B", "..."))
+    _checks.check_tensor("x", torch.zeros(2, 3), ("B", 3, "..."))
+    _checks.check_is("x", "a", (int, str))
+    _checks.check_module("x", nn.Tanh())
+    _checks.check_callable("x", len)
+    _checks.check_generator("x", torch.Generator())
+    _checks.check_generator("x", None, optional=True)
     _checks.check_number("x", np.float32(1.5), above=1, at_most=2)
     _checks.check_positive("x", 1e-300)
     _checks.check_non_negative("x", 0)

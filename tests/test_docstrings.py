@@ -72,6 +72,9 @@ def documented() -> dict[str, tuple[object, str]]:
     return found
 
 
+DOCUMENTED = documented()
+
+
 def source_of(thing: object) -> ast.AST:
     if inspect.isclass(thing):
         own = [vars(thing)[m] for m in ("__init__", "__post_init__") if m in vars(thing)]
@@ -104,18 +107,18 @@ def test_the_first_line_is_a_sentence(name):
         assert text and re.search(r"[.?:]$", text.split("\n")[0]), method
 
 
-@pytest.mark.parametrize("name", documented())
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_shapes_are_given_where_tensors_are_taken(name):
-    thing, text = documented()[name]
+    thing, text = DOCUMENTED[name]
     for parameter in inspect.signature(thing).parameters.values():
         annotation = str(parameter.annotation)
         if "Callable" not in annotation and any(kind in annotation for kind in TENSORS):
             assert SHAPE.search(entry(text, parameter.name)), parameter.name
 
 
-@pytest.mark.parametrize("name", documented())
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_ranges_are_given_where_they_are_checked(name):
-    thing, text = documented()[name]
+    thing, text = DOCUMENTED[name]
     for call in ast.walk(source_of(thing)):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
             continue
@@ -133,9 +136,9 @@ def test_ranges_are_given_where_they_are_checked(name):
             assert '"' in said or ":" in said or "name" in said, given.value
 
 
-@pytest.mark.parametrize("name", documented())
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_errors_that_are_raised_are_named(name):
-    thing, text = documented()[name]
+    thing, text = DOCUMENTED[name]
     raised = {
         node.exc.func.id
         for node in ast.walk(source_of(thing))

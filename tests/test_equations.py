@@ -23,7 +23,7 @@ from torch import Tensor, nn
 import rnnnotes as rn
 from equations import Family, Scope, formulas, sides
 from public_names import PACKAGE
-from rnnnotes.conv import _kept
+from rnnnotes.layers import dropout_factors
 
 torch.set_num_threads(1)
 B, T, D, H = 2, 6, 3, 4
@@ -728,9 +728,9 @@ def _(say):
     assert found == rn.measured_receptive_field(net, x, position) == 5
 
 
-@of("conv.py:_kept")
+@of("layers.py:dropout_factors")
 def _(say):
-    factors = _kept(torch.empty(1000, dtype=DOUBLE), 0.2, seeded())
+    factors = dropout_factors(torch.empty(1000, dtype=DOUBLE), 0.2, seeded())
     expected = say.value("", Scope({"dropout": 0.2}))
     assert factors.unique().tolist() == pytest.approx([0.0, expected])
     assert (factors == 0).double().mean().item() == pytest.approx(0.2, abs=0.04)

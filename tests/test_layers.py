@@ -154,6 +154,30 @@ def test_cells_there_and_back_again(torch_cell):
         assert torch.equal(theirs, again)
 
 
+@every_kind
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_a_time_first_module_loads_as_a_batch_first_layer(kind, depth, both, ragged):
+    torchs = TORCH[kind](3, 4, depth, bidirectional=both, dtype=torch.float64)
+    ours = rn.from_torch(torchs)
+    x, lengths = draw(3, 5, 3), torch.tensor([2, 5, 1]) if ragged else None
+    states = 2 * depth if both else depth
+    first = tuple(draw(states, 3, 4, seed=k) for k in range(2 if kind == "lstm" else 1))
+    given = x.transpose(0, 1)
+    if ragged:
+        given = pack_padded_sequence(given, lengths, enforce_sorted=False)
+    theirs, theirs_last = torchs(given, one_or_pair(first))
+    if ragged:
+        theirs, _ = pad_packed_sequence(theirs)
+    mine, last = ours(x, rn.state_from_torch(torchs, one_or_pair(first)), lengths)
+    torch.testing.assert_close(mine, theirs.transpose(0, 1), **EXACT)
+    pairs = zip(parts(rn.state_to_torch(torchs, last)), parts(theirs_last), strict=True)
+    for m, o in pairs:
+        torch.testing.assert_close(m, o, **EXACT)
+    assert rn.to_torch(ours).batch_first
+
+
 def test_loaded_weights_are_copies():
     torchs = make_torch("lstm", 3, 4)
     ours = rn.from_torch(torchs)

@@ -12,9 +12,12 @@ import pytest
 import rnnnotes as rn
 from public_names import PACKAGE, STUBS, public_names, stubbed
 
-# Files and folders opened for writing, made, moved or removed while the rest runs.
-WATCH = """
-import sys
+# One process that imports torch, then everything of the package but figures, then these too; it
+# notes what is loaded, what is opened for writing, made, moved or removed, and what is set.
+IMPORTING = """
+import json, random, sys
+import numpy, torch
+
 written = []
 def watch(event, arguments):
     if event == "open":
@@ -23,14 +26,49 @@ def watch(event, arguments):
             written.append(str(path))
     elif event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink"):
         written.append(f"{event} {arguments[0]}")
+
+def settings():
+    return {
+        "torch's seed": torch.initial_seed(),
+        "torch's numbers": torch.get_rng_state().tolist(),
+        "numpy's numbers": [str(part) for part in numpy.random.get_state(legacy=True)],
+        "python's numbers": random.getstate(),
+        "type": str(torch.get_default_dtype()),
+        "device": str(torch.get_default_device()),
+        "threads": [torch.get_num_threads(), torch.get_num_interop_threads()],
+        "gradients": [torch.is_grad_enabled(), torch.is_anomaly_enabled()],
+        "determinism": torch.are_deterministic_algorithms_enabled(),
+        "precision": torch.get_float32_matmul_precision(),
+        "onednn": torch.backends.mkldnn.enabled,
+        "printing": str(vars(torch._tensor_str.PRINT_OPTS)),
+        "numpy's printing": str(numpy.get_printoptions()),
+        "numpy's errors": numpy.geterr(),
+    }
+
+def figures():
+    backend = matplotlib.rcParams._get_backend_or_none()
+    return {"backend": backend, **{key: str(value) for key, value in matplotlib.rcParams.items()}}
+
+torchs, before = set(sys.modules), settings()
 sys.addaudithook(watch)
-"""
-RESOLVE = """
 import rnnnotes as rn
-for name in rn.__all__:
+for name in set(rn.__all__) - {"plot"}:
     getattr(rn, name)
 for name in rn.tasks.__all__:
     getattr(rn.tasks, name)
+found = {
+    "written": list(written),
+    "torch's": len(torchs),
+    "loaded": sorted(set(sys.modules) - torchs),
+    "set": [name for name, value in settings().items() if before[name] != value],
+}
+import matplotlib
+drawn_before = figures()
+for name in rn.plot.__all__:
+    getattr(rn.plot, name)
+found["set by figures"] = [name for name, value in figures().items() if drawn_before[name] != value]
+found["set by figures"] += [name for name, value in settings().items() if before[name] != value]
+print(json.dumps(found))
 """
 
 
@@ -116,54 +154,26 @@ def test_importing_loads_next_to_nothing(tmp_path):
     assert [name for name in loaded if name.startswith("rnnnotes")] == ["rnnnotes"]
 
 
-def test_all_names_load_little_beside_torch_and_no_figures_or_site(tmp_path):
-    code = (
-        "import json, sys, torch; before = set(sys.modules)\n"
-        + RESOLVE
-        + "print(json.dumps([len(before), sorted(set(sys.modules) - before)]))"
-    )
-    torchs, loaded = run(code, tmp_path)
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("home")
+    return {**run(IMPORTING, folder), "left": sorted(path.name for path in folder.iterdir())}
+
+
+def test_all_names_load_little_beside_torch_and_no_figures_or_site(imported):
     kept_out = {"matplotlib", "mkdocs", "sklearn", "scipy", "joblib", "keras", "pandas"}
-    assert not kept_out & {name.partition(".")[0] for name in loaded}
-    assert not [name for name in loaded if name.startswith("rnnnotes.site")]
+    assert not kept_out & {name.partition(".")[0] for name in imported["loaded"]}
+    assert not [name for name in imported["loaded"] if name.startswith("rnnnotes.site")]
     # Three in ten more modules would be three in ten more time; the time is in tests/bench.
-    assert len(loaded) <= 0.3 * torchs
+    assert len(imported["loaded"]) <= 0.3 * imported["torch's"]
 
 
-def test_importing_writes_nothing(tmp_path):
-    code = WATCH + "import torch; del written[:]\n" + RESOLVE
-    assert run(code + "import json; print(json.dumps(written))", tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
+def test_importing_writes_nothing(imported):
+    assert imported["written"] == []
+    # What matplotlib keeps, at its own first import, is its own.
+    assert set(imported["left"]) <= {".config", ".cache"}
 
 
-def test_importing_sets_no_seed_and_changes_no_setting(tmp_path):
-    code = """
-import json, random
-import matplotlib, numpy, torch
-
-def settings():
-    return json.loads(json.dumps({
-        "torch's seed": torch.initial_seed(),
-        "torch's numbers": torch.get_rng_state().tolist(),
-        "numpy's numbers": [str(part) for part in numpy.random.get_state(legacy=True)],
-        "python's numbers": random.getstate(),
-        "type": str(torch.get_default_dtype()),
-        "device": str(torch.get_default_device()),
-        "threads": [torch.get_num_threads(), torch.get_num_interop_threads()],
-        "gradients": [torch.is_grad_enabled(), torch.is_anomaly_enabled()],
-        "determinism": torch.are_deterministic_algorithms_enabled(),
-        "precision": torch.get_float32_matmul_precision(),
-        "onednn": torch.backends.mkldnn.enabled,
-        "printing": str(vars(torch._tensor_str.PRINT_OPTS)),
-        "numpy's printing": numpy.get_printoptions(),
-        "numpy's errors": numpy.geterr(),
-        "figures": {key: str(value) for key, value in matplotlib.rcParams.items()},
-        "backend": matplotlib.rcParams._get_backend_or_none(),
-    }))
-
-before = settings()
-"""
-    code += RESOLVE + "for name in rn.plot.__all__:\n    getattr(rn.plot, name)\n"
-    code += "after = settings()\n"
-    code += "print(json.dumps([name for name in before if before[name] != after[name]]))"
-    assert run(code, tmp_path) == []
+def test_importing_sets_no_seed_and_changes_no_setting(imported):
+    assert imported["set"] == []
+    assert imported["set by figures"] == []

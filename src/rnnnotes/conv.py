@@ -23,6 +23,7 @@ from rnnnotes._checks import (
     check_tensor,
 )
 from rnnnotes.init import uniform_
+from rnnnotes.layers import dropout_factors, steps_inside
 
 
 class CausalConv1d(nn.Module):
@@ -145,7 +146,7 @@ class TemporalBlock(nn.Module):
         for convolution in (self.conv_1, self.conv_2):
             inner = convolution(inner).relu()
             if self.training and self.dropout:
-                inner = inner * _kept(inner[:, :1], self.dropout, self.generator)
+                inner = inner * dropout_factors(inner[:, :1], self.dropout, self.generator)
         return (self.skip(x) + inner).relu()
 
 
@@ -290,7 +291,7 @@ class TextCNN(nn.Module):
         """Outputs (B, C) of inputs (B, T, D); ``lengths`` (B,) of padded ones."""
         z = self.features(x, lengths)
         if self.training and self.dropout:
-            z = z * _kept(z, self.dropout, self.generator)
+            z = z * dropout_factors(z, self.dropout, self.generator)
         return self.head(z)
 
 
@@ -359,16 +360,10 @@ def _kernel(
     return parameters[0], parameters[1] if bias else None
 
 
-def _kept(like: Tensor, dropout: float, generator: torch.Generator | None) -> Tensor:
-    """Dropout's factors: 0 with probability ``dropout``, else ``1 / (1 - dropout)``."""
-    keep = 1 - dropout
-    return torch.empty_like(like).bernoulli_(keep, generator=generator) / keep
-
-
 def _inside(x: Tensor, lengths: Tensor) -> Tensor:
     """Which steps of (B, T, D) lie within their sequences, (B, T)."""
     check_lengths("lengths", lengths, x.shape[0], x.shape[1])
-    return torch.arange(x.shape[1], device=x.device) < lengths.to(x.device)[:, None]
+    return steps_inside(lengths.to(x.device), x.shape[1])
 
 
 def _sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:

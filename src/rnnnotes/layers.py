@@ -51,8 +51,7 @@ class Trajectory:
         hidden = torch.stack([self.cell.hidden(state) for state in self.states[1:]], dim=1)
         if self.lengths is None:
             return hidden
-        inside = torch.arange(hidden.shape[1], device=hidden.device) < self.lengths[:, None]
-        return hidden * inside[:, :, None]
+        return hidden * steps_inside(self.lengths, hidden.shape[1])[:, :, None]
 
     @property
     def last(self) -> State:
@@ -269,8 +268,25 @@ class Stacked(nn.Module):
     def _drop(self, x: Tensor) -> Tensor:
         if not self.training or self.dropout == 0:
             return x
-        keep = 1 - self.dropout
-        return x * torch.empty_like(x).bernoulli_(keep, generator=self.generator) / keep
+        return x * dropout_factors(x, self.dropout, self.generator)
+
+
+def steps_inside(lengths: Tensor, steps: int) -> Tensor:
+    """Which of ``steps`` steps lie within sequences of these lengths (B,): truth values (B, T)."""
+    return torch.arange(steps, device=lengths.device) < lengths[:, None]
+
+
+def last_of(states: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """The state at each sequence's end, (B, T, H) -> (B, H)."""
+    if lengths is None:
+        return states[:, -1]
+    return states[torch.arange(len(states), device=states.device), lengths.to(states.device) - 1]
+
+
+def dropout_factors(like: Tensor, dropout: float, generator: torch.Generator | None) -> Tensor:
+    """0 with probability ``dropout``, else ``1 / (1 - dropout)``, in the shape of ``like``."""
+    keep = 1 - dropout
+    return torch.empty_like(like).bernoulli_(keep, generator=generator) / keep
 
 
 def from_torch(module: nn.Module) -> Cell | Layer | Stacked:
@@ -294,7 +310,7 @@ def from_torch(module: nn.Module) -> Cell | Layer | Stacked:
             f"got {type(module).__name__}"
         )
     if module.proj_size:
-        raise ValueError(f"module: expected proj_size 0, got {module.proj_size}")
+        raise ValueError(f"module: expected no projections, proj_size 0, got {module.proj_size}")
     weights = module.state_dict()
     directions = 2 if module.bidirectional else 1
     layers: list[Layer] = []

@@ -27,7 +27,7 @@ from rnnnotes._checks import (
 )
 from rnnnotes.cells.elman import ElmanCell
 from rnnnotes.init import orthogonal_, uniform_
-from rnnnotes.layers import Bidirectional, Recurrent, Stacked
+from rnnnotes.layers import Bidirectional, Recurrent, Stacked, last_of, steps_inside
 
 
 class FeedForward(nn.Module):
@@ -326,8 +326,7 @@ class Attention(nn.Module):
         else:
             scores = (k @ q.transpose(1, 2))[:, :, 0] / math.sqrt(self.attention_size)
         if lengths is not None:
-            beyond = torch.arange(steps, device=states.device) >= lengths[:, None]
-            scores = scores.masked_fill(beyond, -math.inf)
+            scores = scores.masked_fill(~steps_inside(lengths, steps), -math.inf)
         weights = scores.softmax(dim=1)
         return Attended((weights[:, None] @ states)[:, 0], weights)
 
@@ -384,13 +383,6 @@ class AttentionReadout(nn.Module):
         states, _ = self.layer(x, lengths=lengths)
         context, _ = self.attention(states, lengths)
         return self.head(torch.cat([context, last_of(states, lengths)], dim=1))
-
-
-def last_of(states: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """The state at each sequence's end, (B, T, H) -> (B, H)."""
-    if lengths is None:
-        return states[:, -1]
-    return states[torch.arange(len(states), device=states.device), lengths.to(states.device) - 1]
 
 
 def _kept_shape(y: Tensor, x: Tensor) -> Tensor:

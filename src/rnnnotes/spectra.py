@@ -2,6 +2,8 @@
 
 The spectral radius rules the long run, the spectral norm a single step; for a normal matrix
 the two are equal, and Henrici's number says how far from normal a matrix is.
+
+All refuse a matrix with NaN or Inf in it (ValueError), for which LAPACK may return any numbers.
 """
 
 from __future__ import annotations

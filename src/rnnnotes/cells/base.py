@@ -27,7 +27,8 @@ class Cell(nn.Module):
     :meth:`project_input` once for the whole sequence, then calls :meth:`step` at each step.
 
     Parameters: ``weight_ih`` (kH, D), ``weight_hh`` (kH, H), ``bias_ih`` and ``bias_hh`` (kH,),
-    or None without bias. They start as torch's do, from U(-1/sqrt(H), 1/sqrt(H)).
+    or None without bias. They start as torch's do, from U(-1/sqrt(H), 1/sqrt(H)). A NaN in the
+    inputs or the state comes out as NaN, as torch's does; shapes and types are checked.
 
     Args:
         input_size: D, at least 1.

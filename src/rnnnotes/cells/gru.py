@@ -55,7 +55,6 @@ class GRUCell(Cell):
         """``W_ih x + b_ih``, (..., D) -> (..., 3H); b_hh stays behind, since r may scale it."""
         return F.linear(x, self.weight_ih, self.bias_ih)
 
-    # --8<-- [start:step]
     def activations(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
         """Gates r, z in (0, 1) and the candidate n in (-1, 1), each (B, H)."""
         h, rows = state, (2 * self.hidden_size, self.hidden_size)
@@ -73,8 +72,6 @@ class GRUCell(Cell):
         """Mix the old state and the candidate, (B, H)."""
         _, z, n = self.activations(projected, state)
         return n + z * (state - n)
-
-    # --8<-- [end:step]
 
     def extra_repr(self) -> str:
         """Sizes and the place of the reset gate."""

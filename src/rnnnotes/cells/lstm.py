@@ -27,7 +27,6 @@ class LSTMCell(Cell):
     blocks = 4
     state_names = ("h", "c")
 
-    # --8<-- [start:step]
     def activations(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
         """Gates i, f, o in (0, 1) and the candidate g in (-1, 1), each (B, H)."""
         h, _ = state
@@ -40,5 +39,3 @@ class LSTMCell(Cell):
         i, f, g, o = self.activations(projected, state)
         c = f * c + i * g
         return o * c.tanh(), c
-
-    # --8<-- [end:step]

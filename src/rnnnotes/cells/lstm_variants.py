@@ -96,7 +96,6 @@ class LSTMVariantCell(Cell):
         """i, f, g, o, whichever of them have weights."""
         return ("i", "f", "g", "o")
 
-    # --8<-- [start:step]
     def activations(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
         """Gates i, f, o and the candidate g, (B, H); a gate that is left out is 1."""
         return self._advance(projected, state)[:4]
@@ -128,8 +127,6 @@ class LSTMVariantCell(Cell):
         g = into["g"] if self.variant == "NIAF" else into["g"].tanh()
         c = f * c + i * g
         return i, f, g, gate("o", c), c
-
-    # --8<-- [end:step]
 
     def extra_repr(self) -> str:
         """Sizes and variant."""

@@ -66,15 +66,16 @@ class Ensemble:
         """
         check_tensor("x", x, (len(self), "B", "T", self.input_size), dtype=self.weights.dtype)
         w_ih, w_hh, b_ih, b_hh, *_ = (part.transpose(1, -1) for part in self._parts())
-        projected = x.permute(2, 0, 1, 3) @ w_ih + (b_ih + b_hh)[:, None]
+        bias = (b_ih + b_hh)[:, None]
+        projected = torch.baddbmm(bias, x.flatten(1, 2), w_ih).unflatten(1, x.shape[1:3])
         if state is None:
-            h = torch.zeros_like(projected[0])
+            h = torch.zeros_like(projected[:, :, 0])
         else:
             shape = (len(self), x.shape[1], self.hidden_size)
             check_tensor("state", state, shape, dtype=self.weights.dtype)
             h = state
         states = []
-        for p in projected.unbind(0):
+        for p in projected.unbind(2):
             h = self._phi(torch.baddbmm(p, h, w_hh))
             states.append(h)
         return states

@@ -20,7 +20,7 @@ from rnnnotes._checks import (
     check_module,
     check_tensor,
 )
-from rnnnotes.layers import Bidirectional, Stacked
+from rnnnotes.layers import Bidirectional, Stacked, last_of
 from rnnnotes.tasks.base import Batch, Task
 from rnnnotes.training.clipping import clip_norm_, first_nonfinite, gradient_norm
 from rnnnotes.training.monitors import GradientMonitor
@@ -106,10 +106,7 @@ class SequenceModel(nn.Module):
         return result[0] if isinstance(result, tuple) else result
 
     def _ends(self, output: Tensor, lengths: Tensor | None) -> Tensor:
-        if lengths is None:
-            last = output[:, -1]
-        else:
-            last = output[torch.arange(len(output)), lengths - 1]
+        last = last_of(output, lengths)
         backward = _backward_size(self.layer)
         if not backward:
             return last
