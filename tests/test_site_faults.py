@@ -5,6 +5,8 @@ import re
 import shutil
 import signal
 import stat
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -612,12 +614,15 @@ def waiting(project, tmp_path):
     """A build that is in the middle of a block, until somebody says go."""
     project.page("waits", WAITS.replace("{folder}", str(tmp_path)))
     project.go = (tmp_path / "go").touch
-    process = project.start()
+    # A short path: the addresses of kernels lie below it.
+    project.scratch = Path(tempfile.mkdtemp(prefix="rn"))
+    process = project.start(TMPDIR=str(project.scratch))
     until(lambda: (tmp_path / "started").exists(), 120, lambda: project.finish(process).text)
     yield process
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    shutil.rmtree(project.scratch)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -630,6 +635,7 @@ def test_a_build_that_is_stopped(project, waiting, signum):
     build = project.finish(waiting)
     assert build.code != 0
     until(lambda: not project.processes(), 10, lambda: f"left behind: {project.processes()}")
+    assert list(project.scratch.glob("rnnnotes-*")) == []
     assert (tree(project.site), tree(project.root / ".cache/rnnnotes/pages")) == before
     if signum == signal.SIGINT:
         assert build.errors == ["interrupted: the site and the cache are as they were"]

@@ -124,6 +124,7 @@ class _Server:
                     "-m",
                     "rnnnotes.site.kernel",
                     str(theirs.fileno()),
+                    str(scratch),
                 ],
                 pass_fds=[theirs.fileno()],
                 env=self.environment,

@@ -14,6 +14,7 @@ import json
 import linecache
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -264,4 +265,8 @@ class _Figures:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        serve(socket.socket(fileno=int(sys.argv[1])))
+    finally:
+        # Whoever made the folder removes it too, unless it was killed.
+        shutil.rmtree(sys.argv[2], ignore_errors=True)
