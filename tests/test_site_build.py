@@ -137,7 +137,8 @@ claim = rn.Claim("A1", "twice the number", above=3)
 ```
 
 ```python
-claim.settle({{"small | big": [double(1), double(2)], "big": [4.0]}}, because="of *doubling*.")
+because = "of *doubling*, [so](#A1), [or so](../rich.md)."
+claim.settle({{"small | big": [double(1), double(2)], "big": [4.0]}}, because)
 ```
 
 !!! tip "Boxes stand in callouts, too"
@@ -281,6 +282,16 @@ def test_links_reach_verdicts_rows_figures_and_pages(rich, built):
     assert rich.select("figure#fig-two-of-them")
 
 
+def test_the_word_of_a_verdict_leads_to_what_it_says_and_its_reason_keeps_its_links(built):
+    word = soup(built.html("part/two")).select_one("#A1 a.rn-verdict-word")
+    assert word.get_text() == "conditional"
+    assert word.get("href") == "../../reference/statements/#verdict-conditional"
+    table = soup(built.html("reference/statements"))
+    assert "under some of the conditions" in table.select_one("tr:has(#verdict-conditional)").text
+    links = [a.get("href") for a in table.select("tr:has(#row-A1) a")]
+    assert links == ["../../part/two/#A1", "../../part/two/#A1", "../../rich/"]
+
+
 def test_every_internal_link_of_the_site_leads_somewhere(built):
     ids = {}
     pages = {f.parent: soup(f.read_text()) for f in built.site.rglob("index.html")}
@@ -382,7 +393,7 @@ def test_verdicts_have_their_box_and_their_row(built):
     table = soup(built.html("reference/statements"))
     words = {r.select("td")[0].get_text(): r for r in table.select("tbody tr")}
     assert words["A1"].select("[data-verdict=conditional]")
-    assert words["A1"].select("td")[3].get_text() == "of doubling."
+    assert words["A1"].select("td")[3].get_text() == "of doubling, so, or so."
     assert words["A2"].select("a")[0].get("href") == "../../part/two/#A2"
 
 

@@ -270,7 +270,8 @@ def test_a_verdict_is_a_box_with_the_note_the_word_and_the_measurement():
     assert "shown twice" not in text_of(root)
     assert box.find(".//em").text == "shrinks"
     assert box.find(".//math") is not None
-    (link,) = box.findall(".//a")
+    meant, link = box.findall(".//a")
+    assert meant.get("href") == "../reference/statements.md#verdict-fails"
     assert link.get("href") == "../reference/statements.md#row-A3"
     rows = [[text_of(cell) for cell in row] for row in box.find(".//tbody")]
     assert rows == [
@@ -547,6 +548,9 @@ def test_what_is_slow_is_kept_by_all_that_it_is_made_from():
 )
 def test_escaped_text_shows_as_it_is_in_a_line_and_in_a_table(text):
     said = escape_markdown(text)
+    # A text stands behind a link with attributes in a box; its braces must not add to them.
+    (link,) = render(f"[x](#y){{ .z }} {said}").iter("a")
+    assert (link.get("class"), link.get("href"), link.tail) == ("z", "#y", f" {text}")
     root = render(f"<b>x</b> {said} y\n\n| a | b |\n| - | - |\n| {said} z | c |")
     assert text_of(root.find("p")) == f"x {text} y".replace("  ", " ")
     cells = [text_of(cell) for cell in root.iter("td")]

@@ -17,11 +17,11 @@ from rnnnotes.site import downloads, statements
 from rnnnotes.site.blocks import PageSource, read_page
 from rnnnotes.site.cache import Cache, write_whole
 from rnnnotes.site.errors import LoomError, PageErrors
-from rnnnotes.site.weave import Weaver, Woven, escape_markdown, recorded
+from rnnnotes.site.weave import Weaver, Woven, escape_markdown, rebased, recorded
+from rnnnotes.training.ledger import VERDICTS
 
 # The versions that the colophon names.
 NAMED = ("torch", "numpy", "matplotlib", "keras", "mkdocs", "mkdocs-material", "mkdocs-jupyter")
-WORDS = ("holds", "conditional", "fails", "answered", "built", "cited")
 
 
 @dataclass(frozen=True)
@@ -217,11 +217,24 @@ class Loom:
     def _statement_tables(self, page: PageSource) -> str:
         up = "../" * page.name.count("/")
         count = Counter(record.verdict["verdict"] for record in self.records.values())
-        words = [f"{count[word]} {word}" for word in WORDS if count[word]]
+        words = [f"{count[word]} {word}" for word in VERDICTS if count[word]]
         open_ = len(self.statements) - len(self.records)
         if open_:
             words.append(f"{open_} whose page is still to be written")
-        lines = [f"The notes make {len(self.statements)} statements: {', '.join(words)}.", ""]
+        lines = [
+            f"The notes make {len(self.statements)} statements: {', '.join(words)}.",
+            "",
+            "## What a verdict says",
+            "",
+            "The threshold in a box was written before anything was measured. The values are the "
+            "median over several random starts, with the lowest and the highest, and how many of "
+            "them are on the claim's side.",
+            "",
+            "| verdict | what it says |",
+            "| --- | --- |",
+            *(f"| {_word(word, at=True)} | {says} |" for word, says in VERDICTS.items()),
+            "",
+        ]
         for note, title in statements.NOTES.items():
             rows = [row for row in self.statements.values() if row.id.startswith(note)]
             if not rows:
@@ -244,14 +257,10 @@ class Loom:
             return f"| {anchor}{row.id}</span> | {says} | *page to come* |  |"
         verdict = record.verdict
         link = f"[{row.id}]({up}{record.page}.md#{row.id})"
-        word = (
-            f'<span class="rn-word" data-verdict="{verdict["verdict"]}">{verdict["verdict"]}</span>'
-        )
         weaver = self._weaver(self.pages[record.page])
         because = " ".join(weaver.prose(verdict["because"], record.line).split())
-        return (
-            f"| {anchor}{link}</span> | {says} | {word} | {because.replace('|', chr(92) + '|')} |"
-        )
+        because = rebased(because, record.page, up).replace("|", chr(92) + "|")
+        return f"| {anchor}{link}</span> | {says} | {_word(verdict['verdict'])} | {because} |"
 
     def _colophon(self, page: PageSource) -> str:
         lines = [
@@ -290,6 +299,12 @@ class Loom:
         """Writes what this build did: ``{"pages": […], "versions": {…}}``."""
         report = {"pages": self._rows(), "versions": versions(), "written": time.time()}
         write_whole(self.settings.report, json.dumps(report, indent=1) + "\n")
+
+
+def _word(word: str, at: bool = False) -> str:
+    """A verdict's word on its colour; ``at`` makes it the place that the boxes link to."""
+    place = f' id="verdict-{word}"' if at else ""
+    return f'<span class="rn-word"{place} data-verdict="{word}">{word}</span>'
 
 
 def cores() -> int:

@@ -5,6 +5,7 @@ What comes out uses only Markdown that any Python-Markdown site reads: fences, r
 """
 
 import html
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -243,11 +244,10 @@ class Weaver:
     def _verdict(self, block: Fence, verdict: Mapping[str, Any], nested: bool) -> str:
         """The box: what the note says, the verdict, and the measurement behind it."""
         name, word = verdict["statement"], verdict["verdict"]
-        link = f"[{name}]({self.up}reference/statements.md#row-{name}){{ .rn-verdict-id }}"
-        lines = [
-            f'<span class="rn-verdict-word">{word}</span> {link} '
-            f"{escape_markdown(self.statements[name].says)}",
-        ]
+        table = f"{self.up}reference/statements.md"
+        link = f"[{name}]({table}#row-{name}){{ .rn-verdict-id }}"
+        meant = f"[{word}]({table}#verdict-{word}){{ .rn-verdict-word }}"
+        lines = [f"{meant} {link} {escape_markdown(self.statements[name].says)}"]
         if verdict["because"]:
             lines += ["", self.prose(verdict["because"], block.line)]
         if verdict["conditions"]:
@@ -286,6 +286,17 @@ def measurement(verdict: Mapping[str, Any]) -> list[str]:
             f"| {round(condition['share'] * runs)} of {runs} |"
         )
     return lines
+
+
+def rebased(text: str, page: str, up: str) -> str:
+    """Markdown of ``page`` as it must stand elsewhere: ``up`` leads from there to the root."""
+
+    def elsewhere(link: re.Match[str]) -> str:
+        path, hash_, anchor = link[1].partition("#")
+        path = posixpath.join(posixpath.dirname(page), path) if path else f"{page}.md"
+        return f"]({up}{posixpath.normpath(path)}{hash_}{anchor})"
+
+    return re.sub(r"\]\((?![a-z]+:|/)([^()\s]+)\)", elsewhere, text)
 
 
 # ---- pieces of Markdown --------------------------------------------------------------------
@@ -331,7 +342,7 @@ def _cell(text: str) -> str:
 
 def escape_markdown(text: str) -> str:
     """A text that shows as it is, in the midst of a line: Markdown has no backslash for all."""
-    return re.sub(r"[\\`*_{\[\]<>#|$&~]", lambda match: f"&#{ord(match[0])};", text)
+    return re.sub(r"[\\`*_{}\[\]<>#|$&~]", lambda match: f"&#{ord(match[0])};", text)
 
 
 def _clean_html(text: str) -> str:

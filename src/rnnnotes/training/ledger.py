@@ -11,7 +11,15 @@ from typing import Any
 from rnnnotes._checks import check_is
 
 MIME = "application/vnd.rnnnotes.verdict+json"
-VERDICTS = ("holds", "conditional", "fails", "answered", "built", "cited")
+# What a reader is told of each word.
+VERDICTS = {
+    "holds": "the measurement is on the claim's side under every condition tried",
+    "conditional": "it is under some of the conditions, which the box names, and not under others",
+    "fails": "it is under none of them",
+    "answered": "the notes ask, and the page measures the answer",
+    "built": "a method or a drawing: made, and checked against something that we did not write",
+    "cited": "a source: read, and used where it is cited",
+}
 
 
 @dataclass(frozen=True)
