@@ -350,21 +350,24 @@ def test_padding_beyond_every_end_is_not_taken_for_near_steps():
     assert (monitor.history.by_lag["layer"][0, :10] == 0).all()
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_the_first_nonfinite_gradient_is_named_with_its_step(bad):
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [([math.nan], "NaN"), ([-math.inf], "Inf"), ([math.inf, math.nan], "NaN and Inf")],
+)
+def test_the_first_nonfinite_gradient_is_named_with_its_step(bad, kind):
     model = reader_model()
     monitor = GradientMonitor(model)
     for step in range(4):
         model.zero_grad()
         reader_loss(model).backward()
         if step >= 2:
-            model.rnn.weight_hh_l0.grad[0, :2] = bad
-            model.head.bias.grad[:] = bad
+            model.rnn.weight_hh_l0.grad[0, :2] = torch.tensor(bad)
+            model.head.bias.grad[:] = bad[0]
         monitor.observe()
-    assert monitor.first_nonfinite == NonFinite(2, "rnn.weight_hh_l0.grad", 2)
+    assert monitor.first_nonfinite == NonFinite(2, "rnn.weight_hh_l0.grad", 2, kind)
     assert monitor.history.nonfinite[2].sum() == 4
     assert str(monitor.diagnosis()) == (
-        "non-finite: rnn.weight_hh_l0.grad has 2 entries NaN or Inf at step 2"
+        f"non-finite: rnn.weight_hh_l0.grad has 2 entries {kind} at step 2"
     )
 
 
@@ -375,7 +378,7 @@ def test_a_weight_that_is_not_finite_is_named_before_the_gradient_it_gives():
         model.bias[0] = math.nan
     model(torch.ones(1, 2)).square().sum().backward()
     monitor.observe()
-    assert monitor.first_nonfinite == NonFinite(0, "bias", 1)
+    assert monitor.first_nonfinite == NonFinite(0, "bias", 1, "NaN")
     assert monitor.diagnosis().verdict == "non-finite"
 
 
@@ -390,6 +393,49 @@ def test_a_spike_is_an_explosion_only_where_it_is_larger_than_the_weights():
             monitor.observe()
         assert monitor.diagnosis().verdict == verdict
     assert len(monitor.history.total_norm) == 5
+
+
+def moved_by(monitor, model, shares):
+    """Observe updates that move the weight of ones by these shares of its size."""
+    for share in shares:
+        model.weight.grad = torch.full_like(model.weight, 1e-3)
+        monitor.observe()
+        with torch.no_grad():
+            model.weight *= 1 + share
+
+
+@pytest.mark.parametrize(
+    ("shares", "verdict"),
+    [
+        ([0.01, 0.01, 0.01, 0.2, 0.01], "exploding"),  # one update out of line
+        ([0.2, 0.2, 0.2, 0.2, 0.2], "healthy"),  # large steps, but all alike
+        ([0.01, 0.01, 0.01, 0.09, 0.01], "healthy"),  # out of line, and small
+        ([0.2, 0.01, 0.01, 0.01, 0.01], "healthy"),  # the first has none before it
+    ],
+)
+def test_one_update_that_moves_a_weight_far_more_than_those_before_is_an_explosion(shares, verdict):
+    model = nn.Linear(4, 3, bias=False)
+    nn.init.ones_(model.weight)
+    monitor = GradientMonitor(model)
+    moved_by(monitor, model, shares)
+    diagnosis = monitor.diagnosis()
+    assert diagnosis.verdict == verdict
+    told = "an update moved weight by 20% of its size at step 3, above 10%"
+    assert (told in diagnosis.reasons) == (verdict == "exploding")
+
+
+def test_an_explosion_before_the_window_is_still_told():
+    model = nn.Linear(4, 3, bias=False)
+    nn.init.ones_(model.weight)
+    monitor = GradientMonitor(model, window=3)
+    moved_by(monitor, model, [0.01, 0.3, 0.01])
+    assert monitor.diagnosis().verdict == "exploding"
+    moved_by(monitor, model, [0.01, 0.01])
+    diagnosis = monitor.diagnosis()
+    assert diagnosis.verdict == "healthy"
+    assert diagnosis.reasons[-1].startswith(
+        "it exploded before that: an update moved weight by 30%"
+    )
 
 
 def test_a_weight_whose_updates_are_lost_in_rounding_stands_still():

@@ -21,11 +21,20 @@ EDGE = 10  # the far and the near end of a sequence are its first and last tenth
 
 @dataclass(frozen=True)
 class NonFinite:
-    """The first NaN or Inf: the step (from 0), the tensor, and how many of its entries."""
+    """The first NaN or Inf that was seen: at which step (from 0), in which tensor.
+
+    Of several tensors with one it is the first in the order of the parameters' names, weights
+    before gradients: where it was seen, which need not be where it arose.
+
+    Attributes:
+        entries: how many of the tensor's entries are NaN or Inf.
+        kind: ``"NaN"``, ``"Inf"`` or ``"NaN and Inf"``.
+    """
 
     step: int
     tensor: str
     entries: int
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,9 @@ class GradientMonitor:
         exploding_above: the same ratio above which the verdict is exploding.
         spike_above: total norm over the median of those before it, above which it is exploding,
             if it is also larger than the norm of all weights (leaving a plateau is no explosion).
+        lurch_above: update-to-weight ratio of a weight matrix above which one update is exploding,
+            if it is also above three times the median of that matrix's updates before it (an
+            optimiser that takes large steps evenly does not lurch).
         still_below: update-to-weight ratio below which a weight stands still; 1e-7 is the rounding
             of float32.
         window: observations that a diagnosis looks back on.
@@ -110,6 +122,7 @@ class GradientMonitor:
         vanishing_below: float = 1e-3,
         exploding_above: float = 1e3,
         spike_above: float = 1e2,
+        lurch_above: float = 0.1,
         still_below: float = 1e-7,
         window: int = 50,
         profile_every: int = 10,
@@ -119,6 +132,7 @@ class GradientMonitor:
             ("vanishing_below", vanishing_below),
             ("exploding_above", exploding_above),
             ("spike_above", spike_above),
+            ("lurch_above", lurch_above),
             ("still_below", still_below),
         ):
             check_positive(name, value)
@@ -132,6 +146,7 @@ class GradientMonitor:
         self.vanishing_below = vanishing_below
         self.exploding_above = exploding_above
         self.spike_above = spike_above
+        self.lurch_above = lurch_above
         self.still_below = still_below
         self.window = window
         self.profile_every = profile_every
@@ -231,15 +246,16 @@ class GradientMonitor:
         """The verdict on the last ``window`` observations, with the evidence in words.
 
         In this order: non-finite, if a gradient or weight ever was; exploding, if the total norm
-        rose above ``spike_above`` times the median before it, or far over near is above
-        ``exploding_above``; vanishing, if far over near is below ``vanishing_below``, or a weight
-        matrix stands still; else healthy.
+        rose above ``spike_above`` times the median before it, an update lurched above
+        ``lurch_above``, or far over near is above ``exploding_above``; vanishing, if far over near
+        is below ``vanishing_below``, or a weight matrix stands still; else healthy. A vanishing
+        or healthy one says so if it exploded before that window.
         """
         history = self.history
         if self.first_nonfinite is not None:
             bad = self.first_nonfinite
             entries = "entry" if bad.entries == 1 else "entries"
-            reason = f"{bad.tensor} has {bad.entries} {entries} NaN or Inf at step {bad.step}"
+            reason = f"{bad.tensor} has {bad.entries} {entries} {bad.kind} at step {bad.step}"
             return Diagnosis("non-finite", (reason,))
         ratios = self._far_over_near()
         exploding = [
@@ -247,9 +263,12 @@ class GradientMonitor:
             for what, ratio in ratios
             if ratio > self.exploding_above
         ]
-        exploding += self._spikes(history)
+        recent = len(history.total_norm) - self.window
+        alarms = [*self._spikes(history), *self._lurches(history)]
+        exploding += [reason for step, reason in alarms if step >= recent]
         if exploding:
             return Diagnosis("exploding", tuple(exploding))
+        before = [f"it exploded before that: {reason}" for _, reason in sorted(alarms)[:1]]
         vanishing = [
             f"{what} is {ratio:.2g}, below {self.vanishing_below:g}"
             for what, ratio in ratios
@@ -257,10 +276,12 @@ class GradientMonitor:
         ]
         vanishing += self._still(history)
         if vanishing:
-            return Diagnosis("vanishing", tuple(vanishing))
+            return Diagnosis("vanishing", (*vanishing, *before))
         reasons = [f"{what} is {ratio:.2g}" for what, ratio in ratios]
         norm = np.median(history.total_norm[-self.window :])
-        return Diagnosis("healthy", (*reasons, f"the gradient's norm is {norm:.2g}, steady"))
+        usual = f"the gradient's median norm is {norm:.2g}, without spikes above"
+        reasons.append(f"{usual} {self.spike_above:g} times it")
+        return Diagnosis("healthy", (*reasons, *before))
 
     def close(self) -> None:
         """Take every hook off the model."""
@@ -317,12 +338,11 @@ class GradientMonitor:
         # A weight is older than the gradient that it gave.
         for name, norm, p in zip(self.names, weight_norms, self._parameters, strict=True):
             if not math.isfinite(norm):
-                entries = int((~p.detach().isfinite()).sum())
-                self.first_nonfinite = NonFinite(step, name, entries)
+                self.first_nonfinite = _nonfinite(step, name, p.detach())
                 return
-        for name, entries in zip(self.names, gradients.tolist(), strict=True):
+        for name, entries, p in zip(self.names, gradients, self._parameters, strict=True):
             if entries:
-                self.first_nonfinite = NonFinite(step, f"{name}.grad", entries)
+                self.first_nonfinite = _nonfinite(step, f"{name}.grad", p.grad)
                 return
 
     def _is_due(self) -> bool:
@@ -404,18 +424,39 @@ class GradientMonitor:
         recent = [row for at, row in rows if at >= len(self._rows) - self.window]
         return recent or [row for _, row in rows[-1:]]
 
-    def _spikes(self, history: GradientHistory) -> list[str]:
-        total = history.total_norm
+    def _spikes(self, history: GradientHistory) -> list[tuple[int, str]]:
+        """Steps at which the gradient's norm left its usual range, each with the evidence."""
+        total, found = history.total_norm, []
         weights = np.sqrt((history.weight_norm**2).sum(1))
-        start = max(1, len(total) - self.window)
-        for step in range(start, len(total)):
+        for step in range(1, len(total)):
             usual = float(np.median(total[max(0, step - self.window) : step]))
             if usual > 0 and total[step] > max(self.spike_above * usual, weights[step]):
-                return [
+                reason = (
                     f"the gradient's norm rose to {total[step]:.2g} at step {step}, "
                     f"{total[step] / usual:.2g} times its median before, above {self.spike_above:g}"
-                ]
-        return []
+                )
+                found.append((step, reason))
+        return found
+
+    def _lurches(self, history: GradientHistory) -> list[tuple[int, str]]:
+        """Steps whose update moved a weight matrix far more than those before it."""
+        found = []
+        for i, (name, p) in enumerate(zip(self.names, self._parameters, strict=True)):
+            ratios = history.update_ratio[:, i]
+            if p.ndim < 2 or not (ratios > self.lurch_above).any():
+                continue
+            for step in np.flatnonzero(np.isfinite(ratios) & (ratios > self.lurch_above)):
+                earlier = ratios[max(0, step - self.window) : step]
+                earlier = earlier[np.isfinite(earlier)]
+                if earlier.size and ratios[step] > 3 * np.median(earlier):
+                    share = ratios[step]
+                    size = f"{share:.0%} of" if share < 10 else f"{share:.1g} times"
+                    reason = (
+                        f"an update moved {name} by {size} its size at step {step}, "
+                        f"above {self.lurch_above:.0%}"
+                    )
+                    found.append((int(step), reason))
+        return found
 
     def _still(self, history: GradientHistory) -> list[str]:
         recent = history.update_ratio[-self.window :]
@@ -429,6 +470,12 @@ class GradientMonitor:
                     f"below {self.still_below:g}"
                 )
         return reasons
+
+
+def _nonfinite(step: int, name: str, tensor: Tensor) -> NonFinite:
+    nan, inf = int(tensor.isnan().sum()), int(tensor.isinf().sum())
+    kind = " and ".join(word for word, count in (("NaN", nan), ("Inf", inf)) if count)
+    return NonFinite(step, name, nan + inf, kind)
 
 
 def _is_one_way_recurrent(module: nn.Module) -> bool:
