@@ -721,6 +721,7 @@ ENTRIES |= {
             "vanishing_below": Number(above=0),
             "exploding_above": Number(above=0),
             "spike_above": Number(above=0),
+            "lurch_above": Number(above=0),
             "still_below": Number(above=0),
             "window": Whole(),
             "profile_every": Whole(),
@@ -801,6 +802,9 @@ ENTRIES |= {
     "tasks.copy": task_entry(rn.tasks.copy, length=Whole(), symbols=Whole(2), copied=Whole()),
     "tasks.recall": task_entry(
         rn.tasks.recall, length=Whole(0), symbols=Whole(2), noise=Number(at_least=0)
+    ),
+    "tasks.latch": task_entry(
+        rn.tasks.latch, length=Whole(3), cue=Whole(), noise=Number(at_least=0)
     ),
     "tasks.sentiment": task_entry(
         rn.tasks.sentiment,

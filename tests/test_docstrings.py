@@ -25,7 +25,7 @@ FROM_PAPERS = set(
     TemporalConvNet TextCNN clip_norm_ clip_scalar contraction direct_path forget_bias_ henrici
     identity_ irnn omega_penalty orthogonal_ ridge_regression step_jacobians truncated_backward
     xavier_ tasks.adding tasks.agreement tasks.copy tasks.mackey_glass_series tasks.nrmse84
-    tasks.recall tasks.temporal_order plot.wilson_interval
+    tasks.latch tasks.recall tasks.temporal_order plot.wilson_interval
     """.split()
 )
 OUR_OWN = set(

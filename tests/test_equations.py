@@ -885,6 +885,14 @@ def _(say):
     equal(expected, task.baseline_loss())
 
 
+@of("tasks/latch.py:latch")
+def _(say):
+    batch, right = rn.tasks.latch(9, cue=4).sample(20, seeded()), say.right("u_t")
+    for inputs, y in zip(batch.inputs, batch.targets, strict=True):
+        for u in inputs[:4, 0]:
+            equal(right(Scope({"y": y})), u)
+
+
 @of("tasks/temporal_order.py:TemporalOrder")
 def _(say):
     task = rn.tasks.temporal_order(30)

@@ -185,6 +185,42 @@ def test_norms_of_a_linear_cell_fall_exactly_as_the_radius_to_the_lag(radius):
     assert rn.horizon(norms) == (first if first < 40 else math.inf)
 
 
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+@pytest.mark.parametrize("fused", [False, True])
+def test_norms_are_right_from_the_smallest_to_the_largest_normal_float32(factor, fused):
+    """Of numbers whose squares would be 0 or infinite: with W = c I the norm at lag k is c^k."""
+    cell = rn.ElmanCell(3, 4, "identity" if not fused else "relu")
+    with torch.no_grad():
+        rn.identity_(cell.weight_hh, factor)
+        cell.weight_ih.zero_()
+        cell.bias_ih.fill_(1e-30)  # keeps the rectified units above zero
+        cell.bias_hh.zero_()
+    module = rn.to_torch(rn.Recurrent(cell)) if fused else cell
+    norms = rn.gradient_norms_by_lag(module, torch.zeros(2, 126, 3))
+    # Each of the 2 sequences has the gradient (1, 1, 1, 1) / 2 at lag 0.
+    assert norms.values.dtype == torch.float32
+    assert norms.values.tolist() == [factor**k for k in range(126)]
+    assert 0.5**126 == torch.finfo(torch.float32).tiny  # a single entry at the last lag
+
+
+@pytest.mark.parametrize("size", [1e-38, 1e-20, 1.0, 1e20, 1e37])
+def test_norms_of_the_input_gradient_are_right_for_all_sizes_of_number(size):
+    def loss(output):
+        return (output * torch.tensor([3.0, 4.0]) * size).sum()
+
+    norms = rn.gradient_norms_by_lag(nn.Identity(), torch.zeros(1, 3, 2), loss)
+    torch.testing.assert_close(norms.values / size, torch.full((3,), 5.0))
+
+
+def test_norms_of_nothing_of_infinity_and_of_nan_stay_what_they_are():
+    weights = torch.tensor([[0.0, 0.0], [math.inf, 1.0], [math.nan, 1.0]])
+    norms = rn.gradient_norms_by_lag(
+        nn.Identity(), torch.zeros(1, 3, 2), lambda output: (output * weights).sum()
+    )
+    assert math.isnan(norms[0])
+    assert norms[1:].tolist() == [math.inf, 0.0]
+
+
 def test_hidden_and_cell_parts_are_the_total_derivatives():
     cell, x, loss = make("lstm"), draw(2, 6, 3), random_loss(3)
     trajectory = rn.unroll(cell, x)

@@ -28,6 +28,8 @@ EVERY = {
     "adding": rn.tasks.adding(7),
     "recall": rn.tasks.recall(5, symbols=3),
     "noisy recall": rn.tasks.recall(5, symbols=3, noise=0.5),
+    "latch": rn.tasks.latch(7),
+    "latch without noise": rn.tasks.latch(4, cue=4, noise=0.0),
     "temporal order": rn.tasks.temporal_order(20),
     "temporal order, 1997": rn.tasks.temporal_order(20, "hochreiter"),
     "agreement": rn.tasks.agreement(8, attractors=2),
@@ -141,7 +143,7 @@ def test_a_name_stays_the_function_when_its_module_is_imported_first():
     code = """
 import importlib
 import rnnnotes as rn
-for name in ("adding", "agreement", "copy", "recall", "sentiment", "temporal_order"):
+for name in ("adding", "agreement", "copy", "latch", "recall", "sentiment", "temporal_order"):
     module = importlib.import_module(f"rnnnotes.tasks.{name}")
     assert getattr(rn.tasks, name) is getattr(module, name), name
 """
@@ -200,6 +202,87 @@ def test_recall_noise_has_its_standard_deviation_and_spares_the_symbol():
 
 def test_recall_at_lag_zero_is_one_step():
     assert rn.tasks.recall(0).sample(4, generator()).inputs.shape[1] == 1
+
+
+# Latch
+
+
+@given(st.integers(1, 5), st.integers(0, 20), st.sampled_from([0.0, 0.2]), st.integers(0, 2**31))
+@settings(deadline=None, max_examples=30)
+def test_latch_by_a_plain_reading_of_its_definition(cue, wait, noise, seed):
+    task = rn.tasks.latch(cue + wait, cue, noise)
+    batch = task.sample(8, generator(seed))
+    for row, target in zip(batch.inputs.tolist(), batch.targets.tolist(), strict=True):
+        told = [1.0] if target == 1 else [-1.0]
+        assert len(row) == cue + wait
+        assert all(u == told for u in row[:cue])
+        assert all(len(u) == 1 and (u[0] != 0) == (noise > 0) for u in row[cue:])
+
+
+def test_the_noise_of_latch_has_its_spread_and_says_nothing_of_the_class_or_of_other_noise():
+    batch = rn.tasks.latch(40, cue=3, noise=0.2).sample(MANY, generator())
+    noise = batch.inputs[:, 3:, 0].double()
+    assert noise.std().item() == pytest.approx(0.2, rel=0.005)
+    together = torch.cat([batch.targets[:, None].double(), noise], 1).T.corrcoef()
+    assert (together - torch.eye(38)).abs().max() < 5 / math.sqrt(MANY)
+    kurtosis = ((noise / 0.2) ** 4).mean().item()
+    assert kurtosis == pytest.approx(3.0, rel=0.02)  # that of a Gaussian
+
+
+def one_unit(weight):
+    """A tanh unit without bias: ``x_t = tanh(weight x_{t-1} + u_t)``."""
+    cell = rn.ElmanCell(1, 1, bias=False, dtype=torch.float64)
+    with torch.no_grad():
+        cell.weight_hh.fill_(weight)
+        cell.weight_ih.fill_(1.0)
+    return cell
+
+
+def final_state(weight, inputs):
+    with torch.no_grad():
+        return rn.unroll(one_unit(weight), inputs.double()).last[:, 0]
+
+
+def test_a_unit_with_a_weight_above_one_latches_into_one_of_two_attractors():
+    """Bengio et al. 1994: two stable states, x = tanh(1.25 x); below 1 all is forgotten."""
+    batch = rn.tasks.latch(400, noise=0.0).sample(50, generator())
+    low, high = 0.5, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if math.tanh(1.25 * middle) > middle else (low, middle)
+    sign = 2.0 * batch.targets - 1.0
+    torch.testing.assert_close(final_state(1.25, batch.inputs), low * sign.double())
+    assert final_state(0.8, batch.inputs).abs().max() <= 0.8**397
+
+
+def test_the_latch_holds_against_every_input_below_its_bound_and_against_none_above():
+    """The sign survives |u| < b = w x - atanh(x) at x = sqrt(1 - 1 / w), where the slope is 1."""
+    x = math.sqrt(1 - 1 / 1.25)
+    bound = 1.25 * x - math.atanh(x)
+    batch = rn.tasks.latch(1000).sample(200, generator())
+    sign = 2.0 * batch.targets - 1.0
+
+    def kept(disturbance):
+        inputs = torch.cat([batch.inputs[:, :3], disturbance], 1)
+        return (final_state(1.25, inputs).sign() == sign).float().mean().item()
+
+    noise = batch.inputs[:, 3:]
+    assert kept(noise.clamp(-0.99 * bound, 0.99 * bound)) == 1.0
+    assert kept((-0.99 * bound * sign)[:, None, None].expand_as(noise)) == 1.0
+    assert kept((-1.01 * bound * sign)[:, None, None].expand_as(noise)) == 0.0
+    assert 0.4 < kept(noise) < 0.9  # and Gaussian noise passes the bound now and then
+
+
+def test_a_stronger_loop_keeps_the_class_through_the_noise():
+    task = rn.tasks.latch(length=20, noise=0.2)
+    batch = task.sample(2000, generator())
+
+    def score(weight):
+        state = final_state(weight, batch.inputs)
+        return task.score(torch.stack([-state, state], 1), batch.targets)
+
+    assert score(2.5) == 1.0
+    assert task.baseline() < score(1.25) < 1.0
 
 
 # Temporal order
@@ -439,6 +522,9 @@ def test_sentiment_answers_are_those_of_the_adjective_that_follows():
         (lambda: rn.tasks.recall(-1), "length: expected a whole number of at least 0, got -1"),
         (lambda: rn.tasks.recall(5, symbols=1), "symbols: expected a whole number of at least 2"),
         (lambda: rn.tasks.recall(5, noise=-0.1), "noise: expected a number at least 0, got -0.1"),
+        (lambda: rn.tasks.latch(2), "length: expected a whole number of at least 3, got 2"),
+        (lambda: rn.tasks.latch(5, cue=0), "cue: expected a whole number of at least 1, got 0"),
+        (lambda: rn.tasks.latch(5, noise=-0.2), "noise: expected a number at least 0, got -0.2"),
         (lambda: rn.tasks.temporal_order(9), "length: expected a whole number of at least 10"),
         (lambda: rn.tasks.temporal_order(20, "6a"), "rule: expected one of 'hochreiter'"),
         (lambda: rn.tasks.agreement(2, 1), "distance: expected at least 3 words for each of 1"),

@@ -45,7 +45,7 @@ class CausalConv1d(nn.Module):
 
     Source: van den Oord et al., WaveNet: a generative model for raw audio, 2016, section 2.1;
     Bai, Kolter and Koltun, An empirical evaluation of generic convolutional and recurrent networks
-    for sequence modeling, 2018, section 3.2.
+    for sequence modeling, 2018, on causal and dilated convolutions.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class TemporalBlock(nn.Module):
         weight_norm: whether the two kernels are kept as ``W = g V / ||V||``, one g for each of H.
         generator: source of the start's and the dropout's randomness; torch's global one if None.
 
-    Source: Bai, Kolter and Koltun, 2018, section 3.3 and figure 1b; Salimans and Kingma, Weight
+    Source: Bai, Kolter and Koltun, 2018, on residual connections; Salimans and Kingma, Weight
     normalization, 2016, equation 2.
     """
 

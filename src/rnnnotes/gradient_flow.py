@@ -214,15 +214,15 @@ def gradient_norms_by_lag(
         parts = _picked(*records[name], part)
         tensors = [tensor for states in parts.values() for tensor in states]
         gradients = torch.autograd.grad(value, tensors, allow_unused=True, materialize_grads=True)
-        squares = torch.stack(gradients).square().sum(dim=2)
-        norms = squares.unflatten(0, (len(parts), -1)).sum(dim=0).sqrt()
+        norms = _norm(torch.stack(gradients), dim=2).unflatten(0, (len(parts), -1))
+        norms = _norm(norms, dim=0)
         measured = f"dL/d({', '.join(parts)})" if len(parts) > 1 else f"dL/d{next(iter(parts))}"
         measured += f" of {name}" if name else ""
     else:
         if where is not None:
             raise ValueError(f"where: expected None for a module without cells, got {where!r}")
         (gradient,) = torch.autograd.grad(value, [x])
-        norms = gradient.flatten(2).norm(dim=2).t()
+        norms = _norm(gradient.flatten(2), dim=2).t()
         measured = "dL/dx, the inputs"
     norms = norms.detach().flip(0)
     return LagNorms(norms.mean(dim=1) if reduce == "mean" else norms, measured)
@@ -353,6 +353,14 @@ def _parted(cell: Cell, joined: Tensor) -> State:
     """The state that :func:`_joined` made into one tensor."""
     parts = joined.split(cell.hidden_size, dim=-1)
     return parts if len(parts) > 1 else parts[0]
+
+
+def _norm(x: Tensor, dim: int) -> Tensor:
+    """Euclidean norm over one dimension, right for all sizes of number that the type holds."""
+    largest = x.abs().amax(dim, keepdim=True)
+    # Squares alone would be 0 below 1e-23 in float32, and infinite above 1e19.
+    scale = largest.where((largest > 0) & largest.isfinite(), 1)
+    return (x / scale).norm(dim=dim) * scale.squeeze(dim)
 
 
 def _check_loss(value: Tensor) -> None:

@@ -110,7 +110,7 @@ class EchoStateNetwork(nn.Module):
         generator: source of randomness; torch's global one if None.
 
     Source: Jaeger, The "echo state" approach to analysing and training recurrent neural networks,
-    2001, equation 1; Jaeger and Haas, Harnessing nonlinearity, Science 304, 2004.
+    2001; Jaeger and Haas, Harnessing nonlinearity, Science 304, 2004.
     """
 
     def __init__(
@@ -285,7 +285,7 @@ def ridge_regression(
         W (C, F) and b (C,), as ``torch.nn.functional.linear`` takes them.
 
     Source: Hoerl and Kennard, Ridge regression: biased estimation for nonorthogonal problems,
-    1970, equation 2.1; for echo states Lukoševičius 2012, equation 9.
+    1970; for echo states Lukoševičius 2012, on ridge regression.
     """
     check_tensor("features", features, ("N", "F"), dtype="floating", finite=True)
     check_tensor("targets", targets, (features.shape[0], "C"), dtype=features.dtype, finite=True)
@@ -316,8 +316,8 @@ def contraction(cell: Cell, inputs: Tensor, *, generator: torch.Generator | None
     Returns:
         (B, T + 1), Euclidean; of an LSTM's h and c together. The first is that of the starts.
 
-    Source: Jaeger 2001, definition 3 (uniformly state contracting). By its proposition 3 a tanh
-    net whose spectral norm is below 1 contracts for all inputs, and one whose spectral radius
+    Source: Jaeger 2001, where such a net is called uniformly state contracting. As shown there a
+    tanh net whose spectral norm is below 1 contracts for all inputs, and one whose spectral radius
     exceeds 1 does not if the inputs are zero; driven by other inputs it may.
     """
     check_is("cell", cell, Cell)

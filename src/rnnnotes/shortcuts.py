@@ -48,8 +48,7 @@ class FeedForward(nn.Module):
         generator: source of randomness; torch's global one if None.
 
     Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
-    networks, AISTATS 2010, equation 5, and He et al., Delving deep into rectifiers, 2015,
-    equation 10, for the variances.
+    networks, AISTATS 2010, and He et al., Delving deep into rectifiers, 2015, for the variances.
     """
 
     nonlinearities: ClassVar = {**ElmanCell.nonlinearities, "sigmoid": torch.sigmoid}
@@ -133,7 +132,7 @@ class Highway(nn.Module):
     Raises:
         TypeError: a gate that is not a sigmoid layer with a bias.
 
-    Source: Srivastava, Greff and Schmidhuber, Highway networks, 2015, equation 3 and section 2.
+    Source: Srivastava, Greff and Schmidhuber, Highway networks, 2015, equation 3.
     """
 
     def __init__(self, inner: nn.Module, gate: FeedForward, gate_bias: float = -2.0) -> None:

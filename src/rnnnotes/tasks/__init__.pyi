@@ -7,6 +7,7 @@ from .characters import characters as characters
 from .characters import syntax_labels as syntax_labels
 from .copy import copy as copy
 from .digits import digits as digits
+from .latch import latch as latch
 from .mackey_glass import mackey_glass as mackey_glass
 from .mackey_glass import mackey_glass_series as mackey_glass_series
 from .mackey_glass import nrmse84 as nrmse84

@@ -51,6 +51,6 @@ def adding(length: int = 100) -> Adding:
 
     ``length`` T >= 2 steps; the mean squared error of always answering 1 is 1/6.
     Source: Hochreiter & Schmidhuber 1997, experiment 4 (there with numbers in [-1, 1]), in the form
-    of Le, Jaitly & Hinton 2015, section 4.1.
+    of Le, Jaitly & Hinton 2015.
     """
     return Adding(length)

@@ -63,7 +63,7 @@ def copy(length: int = 50, symbols: int = 8, copied: int = 10) -> Copy:
 
     ``length`` >= 1; ``symbols`` K >= 2, drawn evenly; ``copied`` S >= 1. The lag from a symbol to
     its copy is S + ``length``.
-    Source: Hochreiter & Schmidhuber 1997 in the form of Arjovsky, Shah & Bengio 2016, section 5.1,
-    where K = 8 and S = 10.
+    Source: Hochreiter & Schmidhuber 1997 in the form of Arjovsky, Shah & Bengio 2016, where
+    K = 8 and S = 10.
     """
     return Copy(length, symbols, copied)

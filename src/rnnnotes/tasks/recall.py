@@ -49,6 +49,7 @@ def recall(length: int = 20, symbols: int = 4, noise: float = 0.0) -> Recall:
 
     ``length`` >= 0; ``symbols`` K >= 2, equally likely; ``noise`` >= 0, the standard deviation of
     Gaussian noise on all K inputs of the steps that follow the symbol (0: blank).
-    Source: the latching task of Bengio, Simard & Frasconi 1994, section II, with K classes.
+    Source: the latching task of Bengio, Simard & Frasconi 1994 (see ``latch``) with K classes, told
+    by one step.
     """
     return Recall(length, symbols, noise)

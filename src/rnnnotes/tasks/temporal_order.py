@@ -79,7 +79,7 @@ def temporal_order(length: int = 100, rule: str = "pascanu") -> TemporalOrder:
     ``length`` to 1.1 ``length``, the two symbols at steps [T/10, 2T/10] and [5T/10, 6T/10] of
     ``length`` (100: 10 to 20 and 50 to 60). ``rule="pascanu"``: 6 symbols, T = ``length``, the same
     places without their last step. ``length`` >= 10.
-    Source: Hochreiter & Schmidhuber 1997, experiment 6a; Pascanu, Mikolov & Bengio 2013, section
-    4.1.1, whose text puts the second symbol at [4T/10, 5T/10] and whose published code has it here.
+    Source: Hochreiter & Schmidhuber 1997, experiment 6a; Pascanu, Mikolov & Bengio 2013, whose
+    text puts the second symbol at [4T/10, 5T/10] and whose published code has it here.
     """
     return TemporalOrder(length, rule)

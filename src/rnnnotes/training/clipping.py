@@ -23,7 +23,8 @@ def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
     infinite g, where the quotient would give NaN. A NaN stays NaN: a size cannot be given to what
     has none.
 
-    Source: Mikolov, Statistical language models based on neural networks, 2012, section 3.2.2.
+    Source: Mikolov, Statistical language models based on neural networks, 2012, where it is a
+    piece of practical advice.
     """
     check_positive("threshold", threshold)
     check_is("g", g, (Tensor, Real), "a number or a tensor")

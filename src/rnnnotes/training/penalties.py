@@ -48,8 +48,8 @@ def omega_penalty(loss: Tensor, trajectory: Trajectory) -> Tensor:
         TypeError: a trajectory of another cell.
         ValueError: a padded one.
 
-    Source: Pascanu, Mikolov & Bengio 2013, equations 9 and 10, which sum over k; the authors'
-    published code takes the mean, as here, and compares squared norms, which is not done here.
+    Source: Pascanu, Mikolov & Bengio 2013, where Omega is a sum over k; the authors' published
+    code takes the mean, as here, and compares squared norms, which is not done here.
     """
     check_is("trajectory", trajectory, Trajectory)
     cell = trajectory.cell
