@@ -622,16 +622,26 @@ def test_clipping_arrows_of_a_zero_vector_has_no_angle():
 
 def test_cliff_draws_paths_and_cuts_them_at_the_edge():
     ax = plot.cliff(CLIFF_W, CLIFF_B, CLIFF, PATHS)
-    assert [line.get_xydata().tolist() for line in ax.lines] == [
-        PATHS["without clipping"][:2],
-        PATHS["with clipping"],
-    ]
+    _, *paths = [line.get_xydata().tolist() for line in ax.lines]
+    assert paths == [PATHS["without clipping"][:2], PATHS["with clipping"]]
     (arrow,) = [a for a in ax.texts if a.get_text() == ""]
     start, gone, edge = np.array([5.2, -2.2]), np.array([-12.0, 3.0]), np.array(arrow.xy)
     way = (edge - start) / (gone - start)
     assert way[0] == pytest.approx(way[1]) and 0 < way[0] < 1
     assert edge[0] == pytest.approx(CLIFF_W[0]) or edge[1] == pytest.approx(CLIFF_B[-1])
-    assert "w = −12, b = 3" in " ".join(text.get_text() for text in ax.texts).replace("\n", " ")
+    assert "without clipping: leaps to w = −12 b = 3" in " ".join(
+        text.get_text() for text in ax.texts
+    ).replace("\n", " ")
+
+
+def test_cliff_marks_the_lowest_error_on_the_map():
+    error = CLIFF.copy()
+    error[7, 21], error[0, 0] = 0.05, np.nan
+    ax = plot.cliff(CLIFF_W, CLIFF_B, error)
+    (star,) = ax.lines
+    assert star.get_xydata().tolist() == [[CLIFF_W[21], CLIFF_B[7]]]
+    (label,) = ax.texts
+    assert label.get_text() == "lowest error" and label.xy == (CLIFF_W[21], CLIFF_B[7])
 
 
 def test_dot_rows_draw_every_seed_its_median_and_the_threshold():

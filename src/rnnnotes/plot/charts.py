@@ -583,13 +583,14 @@ def cliff(
     levels: int = 8,
     colours: Colours = None,
     title: str | None = "The error surface has a cliff",
-    xlabel: str = "weight w (the darker, the higher the error)",
+    xlabel: str = "weight w",
     ylabel: str = "bias b",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw an error surface over two parameters as a map, darker is higher, and paths over it.
+    """Draw an error surface over two parameters, the greyer the higher, and paths over it.
 
-    A path that leaves the map ends at its edge, and its label says where it went.
+    A star marks the lowest error on the map. A path that leaves the map ends at its edge, and its
+    label says where it went.
 
     Args:
         w: (n,) and b: (m,), increasing.
@@ -614,7 +615,10 @@ def cliff(
     shades = [(*to_rgb(colour("slate")), alpha) for alpha in np.linspace(0.0, 0.75, levels)]
     ax.contourf(w, b, error, levels=edges, colors=shades)
     ax.contour(w, b, error, levels=edges[1:-1], colors=[colour("slate")], linewidths=0.6)
-    ends = []
+    row, column = np.unravel_index(np.nanargmin(error), error.shape)
+    lowest = w[column], b[row]
+    ax.plot(*lowest, "*", color=colour("ink"), markersize=9, zorder=3)
+    ends = [("lowest error", *lowest, colour("ink"))]
     for label, path in paths.items():
         path = array_of(f"paths[{label!r}]", path, ("steps + 1", "2"))
         if path.shape[1] != 2:
@@ -629,8 +633,7 @@ def cliff(
             gone = path[stays]
             end = _edge(end, gone, (w[0], b[0]), (w[-1], b[-1]))
             ax.annotate("", end, path[stays - 1], arrowprops=_arrow(hues[label], 1.6, 0.8))
-            where = f"w = {number(gone[0])}, b = {number(gone[1])}"
-            text = f"{label}: leaps to\n{where}"
+            text = f"{label}: leaps to\nw = {number(gone[0])}\nb = {number(gone[1])}"
         ends.append((text, *end, hues[label]))
     ax.set_xlim(w[0], w[-1])
     ax.set_ylim(b[0], b[-1])
