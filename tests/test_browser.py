@@ -5,14 +5,10 @@ import http.server
 import os
 import re
 import shutil
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -24,16 +20,6 @@ FLAGS = [
 pytestmark = pytest.mark.browser
 WIDTHS = (1300, 360)
 SCHEMES = ("light", "dark")
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The project's own site, built from what is in the tree; kept pages are not run again."""
-    out = tmp_path_factory.mktemp("browser") / "site"
-    command = [sys.executable, "-m", "mkdocs", "build", "-q", "-d", str(out)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return out
 
 
 @pytest.fixture(scope="session")

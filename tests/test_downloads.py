@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import jupytext
+import nbclient
 import nbformat
 import pytest
 
 import rnnnotes as rn
 from rnnnotes.site.downloads import NEEDED, notebook, script, to_json
 from rnnnotes.site.weave import Weaver
+from rnnnotes.training.ledger import MIME
 from woven_page import REPOSITORY, display, page, result, small_figure, stream, verdict
 
 BODY = '''
@@ -196,3 +198,24 @@ def test_jupytext_reads_the_page_itself_as_a_notebook(made):
     cells = [cell.source for cell in book.cells if cell.cell_type == "code"]
     assert [block.source for block in source.blocks if not block.indent] == [cells[0], cells[-1]]
     assert book.metadata.kernelspec.name == "python3"
+
+
+def test_the_page_on_environments_works_where_it_is_taken(site, tmp_path):
+    """The other pages may read files of the project; this one promises to need none."""
+    taken = site / "start/run-the-notes.ipynb"
+    book = nbformat.reads(taken.read_text("utf-8"), as_version=4)
+    shown = [verdict for cell in book.cells for verdict in verdicts_of(cell)]
+    for cell in book.cells:
+        cell.pop("outputs", None)
+        if cell.cell_type == "code":
+            cell.outputs = []
+    kernel = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(book, timeout=180, resources=kernel).execute()
+    assert [verdict for cell in book.cells for verdict in verdicts_of(cell)] == shown == ["built"]
+    assert not list(tmp_path.iterdir())
+
+
+def verdicts_of(cell):
+    outputs = cell.get("outputs", [])
+    found = [output.get("data", {}).get(MIME) for output in outputs]
+    return [record["verdict"] for record in found if record]
