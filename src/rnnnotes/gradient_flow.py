@@ -33,6 +33,7 @@ from rnnnotes.layers import (
     Trajectory,
     cells_of,
     from_torch,
+    runs_in_one_piece,
     state_from_torch,
     state_to_torch,
     unroll,
@@ -214,7 +215,9 @@ def gradient_norms_by_lag(
         parts = _picked(*records[name], part)
         tensors = [tensor for states in parts.values() for tensor in states]
         gradients = torch.autograd.grad(value, tensors, allow_unused=True, materialize_grads=True)
-        norms = _norm(torch.stack(gradients), dim=2).unflatten(0, (len(parts), -1))
+        # One for each step, or one for all steps of a sequence.
+        gradients = torch.cat([g.reshape(-1, *g.shape[-2:]) for g in gradients])
+        norms = _norm(gradients, dim=2).unflatten(0, (len(parts), -1))
         norms = _norm(norms, dim=0)
         measured = f"dL/d({', '.join(parts)})" if len(parts) > 1 else f"dL/d{next(iter(parts))}"
         measured += f" of {name}" if name else ""
@@ -380,7 +383,8 @@ def _replaced(module: nn.Module, name: str, function: Callable) -> Iterator[None
 
 
 Parts = tuple[Tensor, ...]
-# By cell: the names of a state's parts, and for each step the parts and their aliases.
+# By cell: the names of a state's parts, and for each step the parts and their aliases, or for a
+# whole sequence its probes.
 Records = dict[str, tuple[tuple[str, ...], list[tuple[Parts, Parts]]]]
 
 
@@ -390,6 +394,7 @@ def _recorded_states(module: nn.Module) -> Iterator[Records]:
 
     What comes after a step reads an alias of its state. The gradient of the alias of c leaves
     out the way through the h of the same step, that of the original c counts it: both are kept.
+    Where a layer runs a whole sequence at once, probes stand for the states of all its steps.
     """
     records: Records = {}
     with ExitStack() as stack:
@@ -407,7 +412,18 @@ def _recorded_states(module: nn.Module) -> Iterator[Records]:
                 states.append((parts, read))
                 return read if len(read) > 1 else read[0]
 
+            def probe(projected: Tensor) -> Parts:
+                shape = (*projected.shape[:2], cell.hidden_size)
+                h, c, c_made = (
+                    projected.new_zeros(()).expand(shape).requires_grad_() for _ in range(3)
+                )
+                states.append(((h, c_made), (h, c)))
+                return h, c, c_made
+
+            in_one_piece = isinstance(cell, Cell) and runs_in_one_piece(cell)
             stack.enter_context(_replaced(cell, method, recording))
+            if in_one_piece:
+                stack.enter_context(_replaced(cell, "probe", probe))
 
         for name, child in list(module.named_modules()):
             if isinstance(child, Cell):

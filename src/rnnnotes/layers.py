@@ -26,6 +26,7 @@ from rnnnotes.cells.base import Cell, State
 from rnnnotes.cells.elman import ElmanCell
 from rnnnotes.cells.gru import GRUCell
 from rnnnotes.cells.lstm import LSTMCell
+from rnnnotes.cells.lstm_sequence import LSTMSequence
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,9 @@ def unroll(
         lengths: (B,) whole numbers from 1 to T; T everywhere if None.
     """
     check_is("cell", cell, Cell)
-    cell.check_input(x, ("B", "T", cell.input_size))
-    batch_size, steps, _ = x.shape
-    if state is None:
-        state = cell.initial_state(batch_size, like=x)
-    else:
-        cell.check_state(state, batch_size)
+    state = _first_state(cell, x, state)
     if lengths is not None:
-        check_lengths("lengths", lengths, batch_size, steps)
+        check_lengths("lengths", lengths, *x.shape[:2])
         lengths = lengths.to(x.device)
     states = [state]
     # Time first: unbind then has one backward step for all of its views.
@@ -93,6 +89,39 @@ def unroll(
         state = after if lengths is None else _hold(cell, t < lengths, after, state)
         states.append(state)
     return Trajectory(cell, x, states, lengths)
+
+
+def _run(
+    cell: Cell, x: Tensor, state: State | None, lengths: Tensor | None
+) -> tuple[Tensor, State]:
+    """Output and last state of :func:`unroll`; where nobody asks for the steps, without them."""
+    probe = vars(cell).get("probe")
+    if lengths is not None or not (probe or runs_in_one_piece(cell)):
+        trajectory = unroll(cell, x, state, lengths)
+        return trajectory.hidden, trajectory.last
+    h, c = _first_state(cell, x, state)
+    projected = cell.project_input(x.transpose(0, 1))
+    probes = probe(projected) if probe else ()
+    output, h, c, *_ = LSTMSequence.apply(projected, cell.weight_hh, h, c, *probes)
+    return output, (h, c)
+
+
+def runs_in_one_piece(cell: Cell) -> bool:
+    """Whether a layer need not call the cell's steps: an LSTM whose methods are all its own.
+
+    Who wants the gradients by its states then gives it a method ``probe``, which returns the
+    probes of :class:`LSTMSequence` for a projected input.
+    """
+    return type(cell) is LSTMCell and {"activations", "step"}.isdisjoint(vars(cell))
+
+
+def _first_state(cell: Cell, x: Tensor, state: State | None) -> State:
+    """The state before the first step of x (B, T, D), both checked; zeros if None."""
+    cell.check_input(x, ("B", "T", cell.input_size))
+    if state is None:
+        return cell.initial_state(x.shape[0], like=x)
+    cell.check_state(state, x.shape[0])
+    return state
 
 
 def _hold(cell: Cell, running: Tensor, after: State, before: State) -> State:
@@ -115,8 +144,7 @@ class Recurrent(nn.Module):
         self, x: Tensor, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Output (B, T, H) and last state, from ``state`` (zeros if None)."""
-        trajectory = unroll(self.cell, x, state, lengths)
-        return trajectory.hidden, trajectory.last
+        return _run(self.cell, x, state, lengths)
 
 
 class Bidirectional(nn.Module):
@@ -157,10 +185,10 @@ class Bidirectional(nn.Module):
     ) -> tuple[Tensor, tuple[State, State]]:
         """Output (B, T, H + H') and the last state of either direction."""
         forward_state, backward_state = (None, None) if state is None else _pair(state)
-        left = unroll(self.forward_cell, x, forward_state, lengths)
-        right = unroll(self.backward_cell, _reverse(x, lengths), backward_state, lengths)
-        output = torch.cat([left.hidden, _reverse(right.hidden, lengths)], dim=2)
-        return output, (left.last, right.last)
+        left, left_end = _run(self.forward_cell, x, forward_state, lengths)
+        turned = _reverse(x, lengths)
+        right, right_end = _run(self.backward_cell, turned, backward_state, lengths)
+        return torch.cat([left, _reverse(right, lengths)], dim=2), (left_end, right_end)
 
 
 def _pair(state: tuple[State, State]) -> tuple[State, State]:

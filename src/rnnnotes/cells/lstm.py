@@ -30,12 +30,22 @@ class LSTMCell(Cell):
     def activations(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
         """Gates i, f, o in (0, 1) and the candidate g in (-1, 1), each (B, H)."""
         h, _ = state
-        i, f, g, o = torch.addmm(projected, h, self.weight_hh.t()).chunk(4, 1)
-        return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        return gates_of(torch.addmm(projected, h, self.weight_hh.t()))
 
     def step(self, projected: Tensor, state: State) -> State:
         """Keep a part of c, write a part of g, show a part of the outcome."""
         _, c = state
-        i, f, g, o = self.activations(projected, state)
-        c = f * c + i * g
-        return o * c.tanh(), c
+        return next_state(self.activations(projected, state), c)
+
+
+def gates_of(preactivations: Tensor) -> tuple[Tensor, ...]:
+    """i, f, g and o, each (B, H), of their preactivations side by side (B, 4H)."""
+    i, f, g, o = preactivations.chunk(4, 1)
+    return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+
+
+def next_state(gates: tuple[Tensor, ...], c: Tensor) -> tuple[Tensor, Tensor]:
+    """h and c after a step with gates i, f, g and o from the c before it, each (B, H)."""
+    i, f, g, o = gates
+    c = f * c + i * g
+    return o * c.tanh(), c
