@@ -39,6 +39,75 @@ def test_each_net_gives_what_it_gives_alone(nonlinearity):
             assert torch.allclose(mine[i], expected, rtol=0, atol=1e-12)
 
 
+GATED = {
+    "LSTM": rn.LSTMCell,
+    "GRU": rn.GRUCell,
+    "GRU before": partial(rn.GRUCell, reset="before"),
+    **{name: partial(rn.LSTMVariantCell, variant=name) for name in rn.VARIANTS},
+}
+
+
+def gated_nets(name, readout="last", count=3):
+    made = []
+    for seed in range(count):
+        g = generator(seed)
+        cell = GATED[name](4, 5, generator=g, dtype=torch.float64)
+        made.append(rn.SequenceModel(rn.Recurrent(cell), 2, readout, generator=g))
+    return made
+
+
+@pytest.mark.parametrize("readout", ["last", "all"])
+@pytest.mark.parametrize("name", GATED)
+def test_gated_nets_give_outputs_and_gradients_as_each_alone(name, readout):
+    models = gated_nets(name, readout)
+    together = Ensemble(models)
+    x = torch.randn(3, 2, 6, 4, generator=generator(), dtype=torch.float64)
+    outputs = together(x)
+    outputs.square().sum().backward()
+    for i, model in enumerate(models):
+        alone = model(x[i])
+        assert torch.allclose(outputs[i], alone, rtol=0, atol=1e-12)
+        alone.square().sum().backward()
+        expected = torch.cat([p.grad.flatten() for p in model.parameters()])
+        assert expected.abs().min() > 0
+        assert torch.allclose(together.weights.grad[i], expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "FGR"])
+def test_gated_nets_may_start_from_a_state_and_come_back_as_models(name):
+    together = Ensemble(gated_nets(name))
+    x = torch.randn(3, 2, 6, 4, generator=generator(), dtype=torch.float64)
+    middle = together.states(x[:, :, :4])[-1]
+    assert torch.allclose(together(x[:, :, 4:], middle), together(x), rtol=0, atol=1e-12)
+    fit_ensemble(
+        together, lambda _: together(x).square(), updates=3, optimizer=sgd, clip=0.1, seed=0
+    )
+    for i, model in enumerate(together.models()):
+        assert torch.allclose(model(x[i]), together(x)[i], rtol=0, atol=1e-12)
+
+
+def test_a_task_with_a_target_at_every_step_is_scored_net_by_net():
+    models = gated_nets("GRU", "all")
+    task = rn.tasks.copy(length=3, symbols=2, copied=2)
+    assert task.readout == "all" and task.input_size == 4
+    models = [
+        rn.SequenceModel(model.layer, task.output_size, "all", generator=generator(9))
+        for model in models
+    ]
+    together = Ensemble(models)
+    batch = task.sample(3 * 7, generator(4))
+    expected = [
+        task.loss(model(batch.inputs[7 * i : 7 * i + 7].double()), batch.targets[7 * i : 7 * i + 7])
+        for i, model in enumerate(models)
+    ]
+    assert together.losses(task, 7)(generator(4)).item() == pytest.approx(sum(expected).item())
+    scores = together.score(task, size=7, seed=4)
+    for i, model in enumerate(models):
+        mine = slice(7 * i, 7 * i + 7)
+        output = model(batch.inputs[mine].double())
+        assert scores[i] == pytest.approx(task.score(output, batch.targets[mine]))
+
+
 def test_a_sequence_may_be_run_in_two_parts():
     together = Ensemble(nets())
     x = torch.randn(3, 2, 6, 4, generator=generator(), dtype=torch.float64)
@@ -177,19 +246,24 @@ def test_the_readers_random_numbers_stay_as_they_were():
         ([], ValueError, "models: expected at least one"),
         ([nn.Linear(2, 2)], TypeError, r"models\[0\]: expected a SequenceModel, got Linear"),
         (
-            [rn.SequenceModel(rn.Recurrent(rn.LSTMCell(2, 3)), 2)],
+            [rn.SequenceModel(rn.Recurrent(rn.LeakyIntegratorCell(2, 3)), 2)],
             TypeError,
-            r"models\[0\]: expected a Recurrent ElmanCell inside, got LSTMCell",
+            r"models\[0\]: expected a Recurrent cell inside .*, got LeakyIntegratorCell",
+        ),
+        (
+            [rn.SequenceModel(nn.LSTM(2, 3, batch_first=True), 2)],
+            TypeError,
+            r"models\[0\]: expected a Recurrent cell inside .*, got LSTM",
         ),
         (
             [rn.SequenceModel(rn.Recurrent(rn.ElmanCell(2, 3, bias=False)), 2)],
             ValueError,
-            r'models\[0\]: expected biases and readout="last", got bias=False',
+            r"models\[0\]: expected biases, got bias=False",
         ),
         (
-            [rn.SequenceModel(rn.Recurrent(rn.ElmanCell(2, 3)), 2, "all")],
+            [rn.SequenceModel(rn.Recurrent(rn.ElmanCell(2, 3)), 2, way) for way in ("last", "all")],
             ValueError,
-            "got bias=True and readout='all'",
+            r"models\[1\]: expected the form .*'last', .*'all'",
         ),
         ([net(0), net(1, hidden=6)], ValueError, r"models\[1\]: expected the form .*4, 5.*4, 6"),
         ([net(0), net(1, dtype=torch.float32)], ValueError, "float64, got .*float32"),
@@ -205,7 +279,7 @@ def test_wrong_shapes_and_padded_tasks_are_refused():
     x = torch.zeros(3, 2, 6, 4, dtype=torch.float64)
     with pytest.raises(ValueError, match=r"x: expected shape \(3, B, T, 4\), got \(2, 2, 6, 4\)"):
         together(x[:2])
-    with pytest.raises(ValueError, match=r"state: expected shape \(3, 2, 5\), got \(3, 2, 4\)"):
+    with pytest.raises(ValueError, match=r"state h: expected shape \(3, 2, 5\), got \(3, 2, 4\)"):
         together(x, torch.zeros(3, 2, 4, dtype=torch.float64))
     padded = rn.tasks.temporal_order(length=20, rule="hochreiter")
     with pytest.raises(ValueError, match="task: expected sequences of one length"):

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 import rnnnotes as rn
 from equations import Family, Scope, formulas, sides
 from public_names import PACKAGE
+from rnnnotes.cells.base import add_product, linear
 from rnnnotes.layers import dropout_factors
 
 torch.set_num_threads(1)
@@ -164,6 +165,40 @@ def _(say):
     right = say.right("state_t")
     for t in range(1, T + 1):
         equal(right(scope.within(t=t)), states[t][0])
+
+
+def one_and_several(function: Callable, right: Callable, names: dict[str, Tensor]) -> None:
+    """``right`` of the names of one net, and of each of several nets side by side."""
+    equal(
+        function(*(named[0] for named in names.values())),
+        right({k: v[0] for k, v in names.items()}),
+    )
+    together = function(*names.values())
+    for s in range(len(together)):
+        equal(together[s], right({name: named[s] for name, named in names.items()}))
+
+
+@of("cells/base.py:add_product")
+def _(say):
+    right = say.right()
+    names = {"added": draw(2, 1, H), "x": draw(2, 1, D, seed=1), "W": draw(2, H, D, seed=2)}
+
+    def of_row(one: dict[str, Tensor]) -> Tensor:
+        return right(Scope(one | {"x": one["x"][0], "added": one["added"][0]}))[None]
+
+    one_and_several(add_product, of_row, names)
+
+
+@of("cells/base.py:linear")
+def _(say):
+    right = say.right()
+    names = {"x": draw(2, 1, D), "W": draw(2, H, D, seed=1), "b": draw(2, 1, H, seed=2)}
+
+    def of_row(one: dict[str, Tensor]) -> Tensor:
+        return right(Scope(one | {"x": one["x"][0], "b": one["b"][0]}))[None]
+
+    one_and_several(linear, of_row, names)
+    equal(linear(names["x"], names["W"]), linear(*names.values()) - names["b"])
 
 
 @of("cells/base.py:Cell.project_input")
@@ -962,15 +997,10 @@ def _(say):
     rn.uniform_(models[1].layer.cell.weight_hh, 1.0, generator=seeded(7))
     x = draw(2, 1, T, D)
     ensemble = rn.Ensemble(models)
-    states, outputs = ensemble.states(x), ensemble(x)
-    step, read = say.right("h_t"), say.right("y")
+    last, outputs = ensemble.states(x)[-1], ensemble(x)
+    read = say.right("y")
     for s, model in enumerate(models):
-        h = [torch.zeros(H, dtype=DOUBLE), *(state[s, 0] for state in states)]
-        names = {**weights_of(model.layer.cell), "phi": torch.tanh}
-        names |= {"x": Family.listed(x[s, 0], 1), "h": Family.listed(h)}
-        for t in range(1, T + 1):
-            equal(step(Scope({**names, "t": t})), h[t])
-        names = {"W": model.head.weight, "b": model.head.bias, "h": h[-1]}
+        names = {"W": model.head.weight, "b": model.head.bias, "h": last[s, 0]}
         equal(read(Scope(names)), outputs[s, 0])
 
 

@@ -20,6 +20,19 @@ from rnnnotes.init import uniform_
 State = Tensor | tuple[Tensor, ...]
 
 
+def add_product(added: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """``added + W x`` for each row x of (N, D), W (K, D); of S nets (S, N, D) and (S, K, D)."""
+    product = torch.addmm if weight.dim() == 2 else torch.baddbmm
+    return product(added, x, weight.mT)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``W x + b`` (..., D) -> (..., K) of one net; of S nets (S, N, D) -> (S, N, K)."""
+    if weight.dim() == 2:
+        return F.linear(x, weight, bias)
+    return x @ weight.mT if bias is None else add_product(bias, x, weight)
+
+
 class Cell(nn.Module):
     """A recurrent cell: ``state_t = step(W_ih x_t + b, state_{t-1})``.
 
@@ -92,7 +105,7 @@ class Cell(nn.Module):
     def project_input(self, x: Tensor) -> Tensor:
         """``W_ih x + b_ih + b_hh``, (..., D) -> (..., kH): all of a step that needs no state."""
         bias = None if self.bias_ih is None else self.bias_ih + self.bias_hh
-        return F.linear(x, self.weight_ih, bias)
+        return linear(x, self.weight_ih, bias)
 
     def step(self, projected: Tensor, state: State) -> State:
         """One step from :meth:`project_input` of x_t, (B, kH), and the state before it."""

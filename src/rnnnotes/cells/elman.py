@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnnotes._checks import check_choice, check_number
-from rnnnotes.cells.base import Cell, State
+from rnnnotes.cells.base import Cell, State, add_product
 from rnnnotes.init import identity_
 
 
@@ -54,7 +54,7 @@ class ElmanCell(Cell):
 
     def step(self, projected: Tensor, state: State) -> State:
         """``phi(projected + W_hh h)``, (B, H)."""
-        preactivation = torch.addmm(projected, state, self.weight_hh.t())
+        preactivation = add_product(projected, state, self.weight_hh)
         return self.nonlinearities[self.nonlinearity](preactivation)
 
     def extra_repr(self) -> str:

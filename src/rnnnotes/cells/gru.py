@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from rnnnotes._checks import check_choice
-from rnnnotes.cells.base import Cell, State
+from rnnnotes.cells.base import Cell, State, linear
 
 
 class GRUCell(Cell):
@@ -53,20 +52,20 @@ class GRUCell(Cell):
 
     def project_input(self, x: Tensor) -> Tensor:
         """``W_ih x + b_ih``, (..., D) -> (..., 3H); b_hh stays behind, since r may scale it."""
-        return F.linear(x, self.weight_ih, self.bias_ih)
+        return linear(x, self.weight_ih, self.bias_ih)
 
     def activations(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
         """Gates r, z in (0, 1) and the candidate n in (-1, 1), each (B, H)."""
         h, rows = state, (2 * self.hidden_size, self.hidden_size)
-        x_gates, x_candidate = projected.split(rows, 1)
+        x_gates, x_candidate = projected.split(rows, -1)
         if self.reset == "after":
-            h_gates, h_candidate = F.linear(h, self.weight_hh, self.bias_hh).split(rows, 1)
-            r, z = (x_gates + h_gates).sigmoid().chunk(2, 1)
+            h_gates, h_candidate = linear(h, self.weight_hh, self.bias_hh).split(rows, -1)
+            r, z = (x_gates + h_gates).sigmoid().chunk(2, -1)
             return r, z, (x_candidate + r * h_candidate).tanh()
-        weights = self.weight_hh.split(rows)
-        biases = (None, None) if self.bias_hh is None else self.bias_hh.split(rows)
-        r, z = (x_gates + F.linear(h, weights[0], biases[0])).sigmoid().chunk(2, 1)
-        return r, z, (x_candidate + F.linear(r * h, weights[1], biases[1])).tanh()
+        weights = self.weight_hh.split(rows, -2)
+        biases = (None, None) if self.bias_hh is None else self.bias_hh.split(rows, -1)
+        r, z = (x_gates + linear(h, weights[0], biases[0])).sigmoid().chunk(2, -1)
+        return r, z, (x_candidate + linear(r * h, weights[1], biases[1])).tanh()
 
     def step(self, projected: Tensor, state: State) -> State:
         """Mix the old state and the candidate, (B, H)."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from rnnnotes.cells.base import Cell, State
+from rnnnotes.cells.base import Cell, State, add_product
 
 
 class LSTMCell(Cell):
@@ -30,7 +29,7 @@ class LSTMCell(Cell):
     def activations(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
         """Gates i, f, o in (0, 1) and the candidate g in (-1, 1), each (B, H)."""
         h, _ = state
-        return gates_of(torch.addmm(projected, h, self.weight_hh.t()))
+        return gates_of(add_product(projected, h, self.weight_hh))
 
     def step(self, projected: Tensor, state: State) -> State:
         """Keep a part of c, write a part of g, show a part of the outcome."""
@@ -40,7 +39,7 @@ class LSTMCell(Cell):
 
 def gates_of(preactivations: Tensor) -> tuple[Tensor, ...]:
     """i, f, g and o, each (B, H), of their preactivations side by side (B, 4H)."""
-    i, f, g, o = preactivations.chunk(4, 1)
+    i, f, g, o = preactivations.chunk(4, -1)
     return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
 
 

@@ -7,10 +7,9 @@ from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rnnnotes._checks import check_choice
-from rnnnotes.cells.base import Cell, State
+from rnnnotes.cells.base import Cell, State, add_product, linear
 from rnnnotes.init import uniform_
 
 #: The variants by the names of Greff et al., each with what it changes in V.
@@ -108,10 +107,10 @@ class LSTMVariantCell(Cell):
 
     def _advance(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
         h, c, *gates_before = state
-        blocks = torch.addmm(projected, h, self.weight_hh.t()).chunk(self.blocks, 1)
+        blocks = add_product(projected, h, self.weight_hh).chunk(self.blocks, -1)
         into = dict(zip(self.gate_names, blocks, strict=True))
         if gates_before:
-            seen = F.linear(torch.cat(gates_before, 1), self.weight_gg).chunk(3, 1)
+            seen = linear(torch.cat(gates_before, -1), self.weight_gg).chunk(3, -1)
             for name, more in zip("ifo", seen, strict=True):
                 into[name] = into[name] + more
 

@@ -7,28 +7,36 @@ clipping and, since optimisers work entry by entry, its own updates.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from rnnnotes._checks import check_callable, check_int, check_is, check_positive, check_tensor
+from rnnnotes.cells.base import Cell, State, linear
 from rnnnotes.cells.elman import ElmanCell
+from rnnnotes.cells.gru import GRUCell
+from rnnnotes.cells.lstm import LSTMCell
+from rnnnotes.cells.lstm_variants import LSTMVariantCell
 from rnnnotes.layers import Recurrent
 from rnnnotes.tasks.base import Batch, Task
 from rnnnotes.training.loop import SequenceModel
 
 Losses = Callable[[torch.Generator], Tensor]
+CELLS = (ElmanCell, LSTMCell, GRUCell, LSTMVariantCell)
 
 
 class Ensemble:
-    """S nets side by side: ``h_t = phi(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``, ``y = W h + b``.
+    """S nets side by side: each takes the cell's step, then reads out ``y = W h + b``.
 
-    Shapes have the nets in front: inputs (S, B, T, D), a state (S, B, H), outputs (S, B, C).
+    Shapes have the nets in front: inputs (S, B, T, D), the tensors of a state (S, B, H), outputs
+    (S, B, C) after the last step, or (S, B, T, C) after every step, as the models' readout is.
 
     Args:
-        models: S models of one form: :class:`SequenceModel` over a :class:`Recurrent`
-            :class:`ElmanCell` with biases and ``readout="last"``. Their weights are copied.
+        models: S models of one form: :class:`SequenceModel` over a :class:`Recurrent` cell of the
+            kinds :class:`ElmanCell`, :class:`LSTMCell`, :class:`GRUCell` and
+            :class:`LSTMVariantCell`, with biases. Their weights are copied.
 
     Attributes:
         weights: (S, P), a row for each net; the only tensor that is trained.
@@ -46,12 +54,12 @@ class Ensemble:
         for i, form in enumerate(forms):
             if form != forms[0]:
                 raise ValueError(f"models[{i}]: expected the form {forms[0]}, got {form}")
-        cell, head = models[0].layer.cell, models[0].head
-        self._phi = cell.nonlinearities[cell.nonlinearity]
-        self._nonlinearity = cell.nonlinearity
-        self.input_size, self.hidden_size = cell.input_size, cell.hidden_size
-        self.output_size = head.out_features
-        self._shapes = [p.shape for p in models[0].parameters()]
+        self._model = copy.deepcopy(models[0])
+        self._cell = self._model.layer.cell
+        self.input_size, self.hidden_size = self._cell.input_size, self._cell.hidden_size
+        self.output_size = self._model.head.out_features
+        self.readout = self._model.readout
+        self._shapes = [p.shape for p in self._model.parameters()]
         rows = [torch.cat([p.detach().flatten() for p in model.parameters()]) for model in models]
         self.weights = torch.stack(rows).requires_grad_()
 
@@ -59,54 +67,48 @@ class Ensemble:
         """S, the number of nets."""
         return len(self.weights)
 
-    def states(self, x: Tensor, state: Tensor | None = None) -> list[Tensor]:
-        """The T states h_1 to h_T, each (S, B, H), of inputs (S, B, T, D) from ``state``.
+    def states(self, x: Tensor, state: State | None = None) -> list[State]:
+        """The T states after steps 1 to T, each (S, B, H), of inputs (S, B, T, D) from ``state``.
 
-        ``state`` (S, B, H) is h_0, zeros if None.
+        ``state`` is the one before the first step, of tensors (S, B, H); zeros if None.
         """
         check_tensor("x", x, (len(self), "B", "T", self.input_size), dtype=self.weights.dtype)
-        w_ih, w_hh, b_ih, b_hh, *_ = (part.transpose(1, -1) for part in self._parts())
-        bias = (b_ih + b_hh)[:, None]
-        projected = torch.baddbmm(bias, x.flatten(1, 2), w_ih).unflatten(1, x.shape[1:3])
+        cell = self._cells()
         if state is None:
-            h = torch.zeros_like(projected[:, :, 0])
+            zeros = x.new_zeros(len(self), x.shape[1], self.hidden_size)
+            state = tuple(zeros for _ in cell.state_names)
+            state = state if len(state) > 1 else zeros
         else:
-            shape = (len(self), x.shape[1], self.hidden_size)
-            check_tensor("state", state, shape, dtype=self.weights.dtype)
-            h = state
+            cell.check_state(state, len(self), x.shape[1])
+        projected = cell.project_input(x.flatten(1, 2)).unflatten(1, x.shape[1:3])
         states = []
         for p in projected.unbind(2):
-            h = self._phi(torch.baddbmm(p, h, w_hh))
-            states.append(h)
+            state = cell.step(p, state)
+            states.append(state)
         return states
 
-    def read(self, state: Tensor) -> Tensor:
-        """The readouts' outputs (S, B, C) of a state (S, B, H)."""
+    def read(self, hidden: Tensor) -> Tensor:
+        """The readouts' outputs (S, N, C) of hidden states (S, N, H)."""
         *_, weight, bias = self._parts()
-        return torch.baddbmm(bias[:, None], state, weight.transpose(1, 2))
+        return linear(hidden, weight, bias[:, None])
 
-    def __call__(self, x: Tensor, state: Tensor | None = None) -> Tensor:
-        """Outputs (S, B, C) after the last step of inputs (S, B, T, D)."""
-        return self.read(self.states(x, state)[-1])
+    def __call__(self, x: Tensor, state: State | None = None) -> Tensor:
+        """Outputs (S, B, C), or (S, B, T, C), of inputs (S, B, T, D)."""
+        hidden = [self._cell.hidden(after) for after in self.states(x, state)]
+        if self.readout == "last":
+            return self.read(hidden[-1])
+        return self.read(torch.stack(hidden, 2).flatten(1, 2)).unflatten(1, x.shape[1:3])
 
     @property
     def weight_hh(self) -> Tensor:
-        """A copy of the recurrent weights, (S, H, H)."""
-        return self._parts()[1].detach().clone()
+        """A copy of the recurrent weights, (S, kH, H)."""
+        return self._cells().weight_hh.detach().clone()
 
     def models(self) -> list[SequenceModel]:
         """The S nets as models of their own, with copies of the weights as they are now."""
         made = []
         for row in zip(*self._parts(), strict=True):
-            cell = ElmanCell(
-                self.input_size,
-                self.hidden_size,
-                self._nonlinearity,
-                # The random start is overwritten; torch's own randomness is left alone.
-                generator=torch.Generator(),
-                dtype=self.weights.dtype,
-            )
-            model = SequenceModel(Recurrent(cell), self.output_size, generator=torch.Generator())
+            model = copy.deepcopy(self._model)
             with torch.no_grad():
                 for parameter, value in zip(model.parameters(), row, strict=True):
                     parameter.copy_(value)
@@ -146,9 +148,19 @@ class Ensemble:
         return torch.tensor([task.score(output, targets) for output, targets in pairs])
 
     def _parts(self) -> list[Tensor]:
-        """weight_ih, weight_hh, bias_ih, bias_hh, the readout's weight and bias, each (S, ...)."""
+        """The parameters of the nets in the model's order, each (S, ...)."""
         pieces = self.weights.split([shape.numel() for shape in self._shapes], dim=1)
         return [p.unflatten(1, shape) for p, shape in zip(pieces, self._shapes, strict=True)]
+
+    def _cells(self) -> Cell:
+        """The cell with the weights of all nets in place of its own, for its own step to use."""
+        names = [name for name, _ in self._cell.named_parameters()]
+        cells = copy.copy(self._cell)
+        cells._parameters = {}
+        for name, part in zip(names, self._parts(), strict=False):
+            # What one net adds to every row of a batch, each net adds to the rows of its own.
+            setattr(cells, name, part[:, None] if part.dim() == 2 else part)
+        return cells
 
 
 def fit_ensemble(
@@ -217,12 +229,10 @@ def _form(model: nn.Module, name: str) -> str:
     """What two models must share to be stacked, in words."""
     check_is(name, model, (SequenceModel,), "a SequenceModel")
     layer = model.layer
-    if not isinstance(layer, Recurrent) or not isinstance(layer.cell, ElmanCell):
+    if not isinstance(layer, Recurrent) or not isinstance(layer.cell, CELLS):
         kind = type(getattr(layer, "cell", layer)).__name__
-        raise TypeError(f"{name}: expected a Recurrent ElmanCell inside, got {kind}")
-    if not layer.cell.bias or model.readout != "last":
-        raise ValueError(
-            f'{name}: expected biases and readout="last", got bias={layer.cell.bias} and '
-            f"readout={model.readout!r}"
-        )
-    return f"{layer.cell}, {model.head}, {layer.cell.weight_hh.dtype}"
+        expected = ", ".join(cell.__name__ for cell in CELLS)
+        raise TypeError(f"{name}: expected a Recurrent cell inside ({expected}), got {kind}")
+    if not layer.cell.bias:
+        raise ValueError(f"{name}: expected biases, got bias=False")
+    return f"{layer.cell}, {model.head}, {model.readout!r}, {layer.cell.weight_hh.dtype}"
