@@ -95,7 +95,7 @@ print("    four spaces")
     ```python
     #| caption: Inside a folded callout, $x_1$
     #| description: A line inside a folded callout.
-    plt.plot([1, 3, 2]);
+    plt.plot([1, 3, 2])
     ```
 
 === "Table"
@@ -415,6 +415,9 @@ def test_the_notebook_is_valid_holds_the_outputs_and_runs(built, rich, tmp_path,
     assert len(code) == 8
     assert code[0].outputs[0].text == "first output 42\n"
     assert [out.output_type for out in code[1].outputs] == ["display_data", "display_data"]
+    # A block that ends with a plotting call returns an address, which no two builds share.
+    assert code[6].source.endswith("plt.plot([1, 3, 2])")
+    assert [out.output_type for out in code[6].outputs] == ["display_data"]
     prose = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
     assert "It took 42 steps" in prose and "$a_1 * b_2 * c$" in prose
     assert "{python}" not in prose and "!!!" not in prose and '=== "' not in prose

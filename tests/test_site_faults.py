@@ -257,6 +257,20 @@ RUNNING = {
         """,
         "the output holds a memory address",
     ),
+    "address_of_a_thing_with_a_picture": (
+        """\
+        # An address that only the notebook would hold
+
+        ```python
+        class Shown:  # here
+            def _repr_html_(self):
+                return "shown"
+
+        Shown()
+        ```
+        """,
+        "the output holds a memory address",
+    ),
     "figure": (
         """\
         # A figure that cannot be drawn

@@ -92,20 +92,6 @@ def test_a_block_that_prints_nothing_has_no_output():
         assert codes(html_of("```python\nx\n```", [outputs])) == ["x"]
 
 
-@pytest.mark.parametrize(
-    "drawn",
-    [
-        "[<matplotlib.lines.Line2D at 0x7f>]",
-        "<Axes: title={'left': 'x'}>",
-        "Text(0.5, 1.0, 'x')",
-        "array([<Axes: >, <Axes: >], dtype=object)",
-        "<Figure size 420x260 with 1 Axes>",
-    ],
-)
-def test_what_a_plotting_call_returns_is_not_shown(drawn):
-    assert codes(html_of("```python\nx\n```", [[result(drawn)]])) == ["x"]
-
-
 def test_a_value_is_shown():
     assert codes(html_of("```python\nx\n```", [[result("tensor([1., 2.])")]])) == [
         "x",

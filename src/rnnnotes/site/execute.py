@@ -41,6 +41,8 @@ ONE_THREAD = {
     "NO_COLOR": "1",
 }
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]{6,}")
+# A block that ends with a plotting call returns what it drew; the figure says that better.
+_DRAWN = re.compile(r"^(<matplotlib|\[<matplotlib|<Axes|\[<Axes|<Figure|Text\(|array\(\[+<Axes)")
 
 
 @dataclass
@@ -299,15 +301,19 @@ async def _run_cell(client, cell, index, page, line, limit, provisioner) -> None
         if output.output_type == "stream" and output.name == "stderr":
             raise PageError(page.path, line, "this block wrote to stderr", output.text.rstrip())
         for text in (output.get("text", ""), output.get("data", {}).get("text/plain", "")):
-            address = _ADDRESS.search(text)
-            shown = output.output_type == "stream" or set(output.data) == {"text/plain"}
-            if address and shown and not text.startswith(("<matplotlib", "[<matplotlib")):
+            address = None if _is_drawn(output) else _ADDRESS.search(text)
+            if address:
                 raise PageError(
                     page.path,
                     line,
                     "the output holds a memory address, which differs at every build: "
                     f"{address[0]}…",
                 )
+
+
+def _is_drawn(output: Any) -> bool:
+    data = output.get("data", {})
+    return set(data) == {"text/plain"} and bool(_DRAWN.match(data["text/plain"]))
 
 
 def _signal_name(number: int) -> str:
@@ -336,7 +342,10 @@ def _collect(page: PageSource, cells: list[Any], trace: Path, seconds: float) ->
     count = len(page.blocks)
     summary = json.loads(_value(cells[-1]))
     run = Run(seconds=seconds, cpu_seconds=summary["cpu"])
-    run.outputs = [[json.loads(json.dumps(out)) for out in cell.outputs] for cell in cells[:count]]
+    run.outputs = [
+        [json.loads(json.dumps(output)) for output in cell.outputs if not _is_drawn(output)]
+        for cell in cells[:count]
+    ]
     run.values = {
         value.code: _value(cell) for value, cell in zip(page.values, cells[count:-1], strict=True)
     }

@@ -20,8 +20,6 @@ from rnnnotes.training.ledger import MIME as VERDICT_MIME
 from rnnnotes.training.ledger import number
 
 FIGURE_MIME = "image/svg+xml"
-# A block that ends with a plotting call returns what it drew; the figure says that better.
-_DRAWN = re.compile(r"^(<matplotlib|\[<matplotlib|<Axes|\[<Axes|<Figure|Text\(|array\(\[+<Axes)")
 _MATHS = re.compile(
     r"(?P<dollar>\\\$)|(?<![\\$])\$\$(?P<display>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^\s$](?:[^$\n]*?[^\s\\$])?)\$(?![\d$])",
     re.DOTALL,
@@ -225,7 +223,7 @@ class Weaver:
         if "text/html" in data:
             return _raw(f'<div class="rn-html">{_clean_html(data["text/html"])}</div>', nested)
         text = data.get("text/plain", "")
-        if not text or _DRAWN.match(text):
+        if not text:
             return ""
         return _fenced(text, "{ .text .rn-output .no-copy }", "")
 
