@@ -1340,8 +1340,28 @@ ENTRIES |= {
         },
         also={"characters": "values"},
     ),
+    "plot.GradientText": Entry(
+        plot.GradientText,
+        lambda: {"characters": "ab", "matrix": [[1.0, 0.0], [0.5, 1.0]], "start": 0},
+        {
+            "characters": Exactly(
+                {"numbers": [1, 2], "a number": 3, "one more": "abc", "nothing": ""}
+            ),
+            "matrix": numbers(
+                one_row=[[1.0, 0.0]],
+                negative=[[1.0, 0.0], [-0.5, 1.0]],
+                infinite=[[1.0, 0.0], [math.inf, 1.0]],
+                unknown=[[1.0, 0.0], [math.nan, 1.0]],
+                of_what_comes_after=[[1.0, 0.5], [0.5, 1.0]],
+            ),
+            "start": Exactly({"beyond": 2, "too far back": -3, "text": "x", "a half": 0.5}),
+        },
+        also={"characters": "matrix"},
+    ),
     "plot.rnn_unrolled": Entry(plot.rnn_unrolled, dict, {"steps": about(2, 6)}),
     "plot.lstm_cell": Entry(plot.lstm_cell, dict, {"stage": about(1, 4)}),
+    "plot.lstm_variant": Entry(plot.lstm_variant, dict, {"variant": Choice()}),
+    "plot.gru_cell": Entry(plot.gru_cell, dict, {"reset": Choice()}),
     "plot.bidirectional": Entry(plot.bidirectional, dict, {"steps": about(2, 5)}),
     "plot.stacked": Entry(plot.stacked, dict, {"layers": about(2, 3), "steps": about(2, 5)}),
     "plot.colour": Entry(

@@ -2,21 +2,11 @@
 
 import functools
 import http.server
-import os
 import re
-import shutil
 import threading
 
 import pytest
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 pytestmark = pytest.mark.browser
 WIDTHS = (1300, 360)
 SCHEMES = ("light", "dark")
@@ -44,22 +34,6 @@ def address(site):
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """A real browser; without one these tests are skipped, but never at the gate."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        if os.environ.get("RNNNOTES_GATE"):
-            pytest.fail("no Chromium on this machine, and the gate requires one")
-        pytest.skip("no Chromium on this machine: install it to run the browser tests")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Visit:

@@ -1174,14 +1174,30 @@ def _(say):
         assert min(max(found, 0), 8) == level
 
 
+@of("plot/gradient_text.py:GradientText")
+def _(say):
+    matrix, right = draw(7, 7).abs().tril(), say.right("level[t, k]")
+    for t, row in enumerate(rn.plot.GradientText("x" * 7, matrix).levels):
+        for k, level in enumerate(row):
+            scope = Scope({"m": matrix, "t": t}, {"k": range(t + 1)})
+            assert min(int(right(scope.within(k=k))), 8) == level
+
+
 SUBSCRIPTS = str.maketrans("ₜ₋₁−·²", "t-1-*2")
 
 
-def drawn(draw_it: Callable, *arguments: object) -> list[str]:
+def drawn(draw_it: Callable, *arguments: object, **options: object) -> list[str]:
     """The equations written in a drawing, in the notation of the docstrings."""
+    texts = []
+    for text in draw_it(*arguments, **options).texts:
+        # An equation in two colours is written in parts, the first up to its sign or beyond it.
+        if text.get_va() == "baseline" and "=" not in text.get_text():
+            texts[-1] += f" {text.get_text()}"
+        else:
+            texts.append(text.get_text())
     found = []
-    for text in draw_it(*arguments).texts:
-        plain = re.sub("[ₜ₋₁]+", lambda m: f"_{{{m[0]}}}", text.get_text())
+    for text in texts:
+        plain = re.sub("[ₜ₋₁]+", lambda m: f"_{{{m[0]}}}", text)
         plain = plain.replace("ᵀ", "'").replace("²", "^2").translate(SUBSCRIPTS)
         plain = re.sub(r"_\{(\w)\}", r"_\1", plain).replace("_t'", "_t'")
         found += [plain] if " = " in plain else []
@@ -1189,15 +1205,13 @@ def drawn(draw_it: Callable, *arguments: object) -> list[str]:
     return found
 
 
+def bare(texts: list[str]) -> list[str]:
+    return [re.sub(r"[*() ]", "", text) for text in texts]
+
+
 def is_drawn(draw_it: Callable, name: str, *arguments: object) -> None:
     """The drawing shows what its docstring says, but for brackets and signs of a product."""
-
-    def bare(text: str) -> str:
-        return re.sub(r"[*() ]", "", text)
-
-    assert [bare(text) for text in drawn(draw_it, *arguments)] == [
-        bare(text) for text in WITH_FORMULAS[name]
-    ]
+    assert bare(drawn(draw_it, *arguments)) == bare(WITH_FORMULAS[name])
 
 
 @of("plot/diagrams.py:rnn_folded")
@@ -1227,9 +1241,9 @@ def _(say):
     assert sides(text)[0] == "J_t'"
 
 
-@of("plot/diagrams.py:lstm_cell")
+@of("plot/cell_diagrams.py:lstm_cell")
 def _(say):
-    is_drawn(rn.plot.lstm_cell, "plot/diagrams.py:lstm_cell", 4)
+    is_drawn(rn.plot.lstm_cell, "plot/cell_diagrams.py:lstm_cell", 4)
     cell = cell_of(rn.LSTMCell)
     x, states = run(cell)
     before = tuple(torch.stack(part)[None] for part in zip(*states[:-1], strict=True))
@@ -1242,26 +1256,87 @@ def _(say):
         equal(rights["h_t"](scope), states[t][0])
 
 
-@of("plot/diagrams.py:gru_cell")
+@of("plot/cell_diagrams.py:lstm_variant")
 def _(say):
-    is_drawn(rn.plot.gru_cell, "plot/diagrams.py:gru_cell")
-    cell = cell_of(rn.GRUCell, bias=False)
-    x, states = run(cell)
-    before = torch.stack([state[0] for state in states[:-1]])[None]
-    gates = {k: Family.listed(v[0], 1) for k, v in cell.gates(x[None], before).items()}
-    rows = slice(2 * H, 3 * H)
-    names = {
-        **gates,
-        "W_in": cell.weight_ih[rows],
-        "W_hn": cell.weight_hh[rows],
-        "x": Family.listed(x, 1),
-        "h": Family.listed([state[0] for state in states]),
-    }
-    rights = {left: say.right(left) for left in ("n_t", "h_t")}
+    rights = {left: say.right(left) for left in ("c_t", "h_t")}
+    cell = cell_of(rn.LSTMVariantCell, "V")
+    names, states = variant_names(cell)
     for t in range(1, T + 1):
         scope = Scope({**names, "t": t})
-        equal(rights["n_t"](scope), gates["n"].of(t))
+        equal(rights["c_t"](scope), states[t][1])
         equal(rights["h_t"](scope), states[t][0])
+
+
+def variant_names(cell: rn.Cell) -> tuple[dict[str, object], list]:
+    """Inputs, states and gates of a run as families, and the states."""
+    x, states = run(cell)
+    before = tuple(torch.stack(part)[None] for part in zip(*states[:-1], strict=True))
+    first = dict(zip(cell.state_names, states[0], strict=True))
+    names = {
+        name: Family.listed([first.get(name, torch.full((H,), math.nan)), *values[0]])
+        for name, values in cell.gates(x[None], before).items()
+    }
+    for k, name in enumerate("hc"):
+        names[name] = Family.listed([state[k] for state in states])
+    return {**names, "x": Family.listed(x, 1)}, states
+
+
+@pytest.mark.parametrize("variant", rn.VARIANTS)
+def test_every_equation_drawn_of_a_variant_is_the_cells(variant):
+    cell = cell_of(rn.LSTMVariantCell, variant)
+    names, _ = variant_names(cell)
+    weights = weights_of(cell)
+    said = set()
+    for text in drawn(rn.plot.lstm_variant, variant):
+        lefts, right = sides(text.replace("σ", "sigmoid").replace("…", "a"))
+        for left in lefts.split(", "):
+            said.add(left)
+            gate = left.removesuffix("_t")
+            own = {
+                "W_ih": weights.get(f"W_i{gate}"),
+                "W_hh": weights.get(f"W_h{gate}"),
+                "b": weights.get(f"b_{gate}"),
+                "p": getattr(cell, f"peephole_{gate}", None),
+            }
+            if variant == "FGR" and gate in "ifo":
+                own["W_gg"] = cell.weight_gg.chunk(3)["ifo".index(gate)]
+            for t in range(1, T + 1):
+                scope = Scope({**names, **own, "t": t})
+                # What stood there before peepholes came, or before the gates saw each other.
+                if "a +" in right:
+                    a = scope.value("W_ih x_t + W_hh h_{t-1} + b")
+                    if variant == "FGR":
+                        a = a + scope.value("p * c_t" if gate == "o" else "p * c_{t-1}")
+                    scope = scope.within(a=a)
+                equal(scope.value(right), names[gate].of(t))
+    assert {"c_t", "h_t"} <= said
+    assert ({"i_t", "f_t", "o_t"} <= said) == (variant in ("V", "NP", "FGR"))
+    assert ("g_t" in said) == (variant == "NIAF")
+
+
+@of("plot/cell_diagrams.py:gru_cell")
+def _(say):
+    after, before, mixed = WITH_FORMULAS["plot/cell_diagrams.py:gru_cell"]
+    candidates = {"after": say.right("n_t"), "before": say.right("n_t")}
+    right = say.right("h_t")
+    for reset, candidate in (("after", after), ("before", before)):
+        assert bare(drawn(rn.plot.gru_cell, reset=reset)) == bare([candidate, mixed])
+        cell = cell_of(rn.GRUCell, bias=False, reset=reset)
+        x, states = run(cell)
+        states_before = torch.stack([state[0] for state in states[:-1]])[None]
+        gates = {k: Family.listed(v[0], 1) for k, v in cell.gates(x[None], states_before).items()}
+        rows = slice(2 * H, 3 * H)
+        names = {
+            **gates,
+            "W_in": cell.weight_ih[rows],
+            "W_hn": cell.weight_hh[rows],
+            "x": Family.listed(x, 1),
+            "h": Family.listed([state[0] for state in states]),
+        }
+        for t in range(1, T + 1):
+            scope = Scope({**names, "t": t})
+            equal(candidates[reset](scope), gates["n"].of(t))
+            equal(right(scope), states[t][0])
 
 
 # ---- the tests -----------------------------------------------------------------------------------

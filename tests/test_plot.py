@@ -24,13 +24,13 @@ import torch
 from hypothesis import given, settings
 from matplotlib.collections import Collection, FillBetweenPolyCollection
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch, Patch, PathPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.text import Text
 
 import rnnnotes as rn
 from rnnnotes import plot
-from rnnnotes.plot import charts, style
+from rnnnotes.plot import cell_diagrams, charts, style
 from rnnnotes.plot.palette import CYCLE, DARK, LIGHT, MEANING
 
 SEEDS = np.random.default_rng(7).normal(size=(5, 200))
@@ -135,7 +135,9 @@ DIAGRAMS = {
     **{f"rnn_unrolled({n})": partial(plot.rnn_unrolled, n) for n in (2, 4, 6)},
     **{f"rnn_unrolled({n}, path)": partial(plot.rnn_unrolled, n, True) for n in (2, 4, 6)},
     **{f"lstm_cell({stage})": partial(plot.lstm_cell, stage) for stage in (1, 2, 3, 4)},
+    **{f"lstm_variant({name})": partial(plot.lstm_variant, name) for name in rn.VARIANTS},
     "gru_cell": plot.gru_cell,
+    "gru_cell(before)": partial(plot.gru_cell, reset="before"),
     **{f"bidirectional({n})": partial(plot.bidirectional, n) for n in (2, 5)},
     **{f"stacked({n}, 5)": partial(plot.stacked, n, 5) for n in (2, 3)},
     "stacked(3, 2)": partial(plot.stacked, 3, 2),
@@ -515,6 +517,8 @@ def test_norms_by_lag_puts_the_horizon_on_the_median():
         (lambda: plot.monitored(seen(), most=1), "most: expected a whole number of at least 2"),
         (lambda: plot.rnn_unrolled(1), "steps: expected 2 to 6, got 1"),
         (lambda: plot.lstm_cell(5), "stage: expected 1 to 4, got 5"),
+        (lambda: plot.lstm_variant("LSTM"), "variant: expected one of 'V', 'NP', .*got 'LSTM'"),
+        (lambda: plot.gru_cell(reset="never"), "reset: expected one of .*got 'never'"),
         (lambda: plot.bidirectional(6), "steps: expected 2 to 5, got 6"),
         (lambda: plot.stacked(4, 3), "got 4 and 3"),
         (lambda: plot.panel_titles(plt.subplots(1, 2)[1], ["one"]), "expected 2.*got 1"),
@@ -771,6 +775,115 @@ def test_lstm_grows_by_one_gate_a_stage():
         {"new", "input", "forget"},
         {"new", "input", "forget", "output"},
     ]
+
+
+every_variant = pytest.mark.parametrize("variant", rn.VARIANTS)
+GATES = {"i": "input", "f": "forget", "g": "new", "o": "output"}
+WORDS = {
+    "V": {"peepholes", "p · cₜ₋₁", "p · cₜ"},
+    "NP": {"no peepholes", "(W_ih xₜ + W_hh hₜ₋₁ + b)"},
+    "CIFG": {"no own weights", "1 − iₜ", "(1 − iₜ)"},
+    "NIG": {"no input gate", "gₜ"},
+    "NFG": {"no forget gate", "cₜ₋₁"},
+    "NOG": {"no output gate", "tanh(cₜ)"},
+    "NIAF": {"no tanh", "W_ih xₜ + W_hh hₜ₋₁ + b"},
+    "NOAF": {"no tanh", "cₜ"},
+    "FGR": {"iₜ₋₁ fₜ₋₁ oₜ₋₁", "W_gg [iₜ₋₁, fₜ₋₁, oₜ₋₁]"},
+}
+
+
+def boxes_of(ax):
+    """Names in the boxes that are there, and in those that are ghosts."""
+    boxes = [patch for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
+    found = set(), set()
+    for box in boxes:
+        middle = (box.get_x() + box.get_width() / 2, box.get_y() + box.get_height() / 2)
+        (name,) = (t.get_text().split("\n")[0] for t in ax.texts if t.get_position() == middle)
+        ghost = box.get_facecolor()[3] == 0
+        assert ghost == (box.get_linestyle() not in ("-", "solid"))
+        found[ghost].add(name)
+    assert len(boxes) == 5
+    return found
+
+
+def heads_of(ax, name, width=None):
+    """Where the arrows of a colour end."""
+    arrows = [a for a in arrows_of(ax, name) if width in (None, a.get_linewidth())]
+    return {tuple(arrow._posA_posB[1]) for arrow in arrows}
+
+
+def dashed(ax):
+    return [line for line in ax.lines if line.get_linestyle() == "--"]
+
+
+def test_every_variant_has_a_drawing():
+    tables = cell_diagrams.LSTM_VARIANTS, cell_diagrams.LSTM_CHANGES, cell_diagrams.LSTM_EQUATIONS
+    assert all(list(table) == list(rn.VARIANTS) for table in tables)
+    titles = [drawn(f"lstm_variant({name})").texts[0].get_text() for name in rn.VARIANTS]
+    assert len(set(titles)) == len(titles) and all(titles)
+    assert plot.lstm_variant("NFG", title="").texts[0].get_text() == ""
+
+
+@every_variant
+def test_variant_has_boxes_for_the_gates_with_weights(variant):
+    solid, ghosts = boxes_of(drawn(f"lstm_variant({variant})"))
+    has = {GATES[name] for name in rn.LSTMVariantCell(1, 1, variant).gate_names} | {"tanh"}
+    # Without its activation the box of the candidate or of the output is only a wire.
+    wire = {"NIAF": {"new"}, "NOAF": {"tanh"}}.get(variant, set())
+    assert solid == has - wire
+    assert ghosts == ({*GATES.values()} - has | ({""} if wire else set()))
+
+
+@every_variant
+def test_variant_has_a_thin_wire_for_every_peephole_of_the_cell(variant):
+    ax = drawn(f"lstm_variant({variant})")
+    peepholes = {n for n, _ in rn.LSTMVariantCell(1, 1, variant).named_parameters() if "pee" in n}
+    into = {"peephole_f": (88, 125), "peephole_i": (158, 125), "peephole_o": (306, 125)}
+    hue = "pink" if variant == "V" else "cell"
+    assert heads_of(ax, hue, width=1.2) == {into[name] for name in peepholes}
+    # The old state is read before it is multiplied, the new one after the sum.
+    thin = [line for line in ax.lines if line.get_linewidth() == 1.2 and line not in dashed(ax)]
+    starts = {x for line in thin for x, y in line.get_xydata() if y == cell_diagrams.LINE}
+    assert len(starts) == ("peephole_o" in peepholes) + bool(peepholes - {"peephole_o"})
+    new_state = cell_diagrams.NEW + 9
+    assert all(x < cell_diagrams.FORGET - 9 or x > new_state for x in starts)
+    assert ("peephole_o" in peepholes) == any(x > new_state for x in starts)
+
+
+@every_variant
+def test_variant_says_its_change_in_the_one_hue_that_no_part_has(variant):
+    ax = drawn(f"lstm_variant({variant})")
+    marked = {text.get_text() for text in ax.texts if text.get_color() == LIGHT["pink"]}
+    assert marked - {"×"} == WORDS[variant]
+    assert "pink" not in {MEANING[name] for name in MEANING if name != "gradient"}
+    equations = {text.get_position()[1] for text in ax.texts if text.get_va() == "baseline"}
+    assert 1 <= len(equations) <= 2
+
+
+def test_variant_that_leaves_nothing_out_has_no_dashes():
+    for variant in rn.VARIANTS:
+        ax = drawn(f"lstm_variant({variant})")
+        # A plain wire goes through the ghost of an activation; the others have ghosts of wires.
+        assert bool(dashed(ax)) == (variant not in ("V", "NIAF", "NOAF", "FGR"))
+
+
+def test_variants_new_wires_go_where_the_equations_say():
+    forget, enter, out = cell_diagrams.FORGET, cell_diagrams.ENTER, cell_diagrams.OUT
+    assert heads_of(drawn("lstm_variant(CIFG)"), "pink") == {(forget, cell_diagrams.LINE - 10)}
+    assert heads_of(drawn("lstm_variant(NOAF)"), "pink") == {(366, 116)}
+    ends = heads_of(drawn("lstm_variant(FGR)"), "pink")
+    assert {(x - 14, y) for x, y in ends if y == 87} == {(x, 87) for x in (forget, enter, out)}
+
+
+def test_gru_with_reset_before_the_product_multiplies_the_state():
+    after, before = drawn("gru_cell"), drawn("gru_cell(before)")
+    words = [{text.get_text() for text in ax.texts} for ax in (after, before)]
+    assert words[0] - words[1] >= {"× rₜ", "nₜ = tanh(W_in xₜ + rₜ · W_hn hₜ₋₁)"}
+    new = {"rₜ · hₜ₋₁", "only xₜ", "nₜ = tanh(W_in xₜ + W_hn (rₜ · hₜ₋₁))"}
+    assert words[1] - words[0] >= new
+    assert heads_of(before, "hidden") - heads_of(after, "hidden") == {(154, 136)}
+    assert heads_of(after, "forget_gate") == {(174, 126)}
+    assert heads_of(before, "forget_gate") == {(144, 126), (174, 126)}
 
 
 # ---- coloured text ---------------------------------------------------------------------------

@@ -1,3 +1,6 @@
+from .cell_diagrams import gru_cell as gru_cell
+from .cell_diagrams import lstm_cell as lstm_cell
+from .cell_diagrams import lstm_variant as lstm_variant
 from .charts import cliff as cliff
 from .charts import clipping_arrows as clipping_arrows
 from .charts import contributions as contributions
@@ -13,12 +16,11 @@ from .charts import wilson_interval as wilson_interval
 from .coloured_text import ColouredText as ColouredText
 from .diagrams import bidirectional as bidirectional
 from .diagrams import clipping as clipping
-from .diagrams import gru_cell as gru_cell
-from .diagrams import lstm_cell as lstm_cell
 from .diagrams import rnn_folded as rnn_folded
 from .diagrams import rnn_unrolled as rnn_unrolled
 from .diagrams import stacked as stacked
 from .diagrams import truncation as truncation
+from .gradient_text import GradientText as GradientText
 from .palette import CYCLE as CYCLE
 from .palette import DARK as DARK
 from .palette import LIGHT as LIGHT

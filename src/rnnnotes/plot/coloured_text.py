@@ -87,13 +87,18 @@ class ColouredText:
             for level, stretch in groupby(pairs, key=lambda pair: pair[0])
         )
         low, high = (f"{limit:.3g}".replace("-", "−") for limit in self.limits)
-        scale = "".join(_span(level, "\N{NO-BREAK SPACE}") for level in range(LEVELS))
         return (
             f'<div class="rn-heat rn-heat-{kind}">'
             f'<pre class="rn-heat-text">{body}</pre>'
-            f'<p class="rn-heat-scale">{escape(self.meaning)}: {low} {scale} {high}</p>'
+            f"{scale_of(self.meaning, low, high)}"
             "</div>"
         )
+
+
+def scale_of(meaning: str, low: str, high: str) -> str:
+    """The line under a tinted text: its nine shades between their ends, in HTML."""
+    shades = "".join(_span(level, "\N{NO-BREAK SPACE}") for level in range(LEVELS))
+    return f'<p class="rn-heat-scale">{escape(meaning)}: {low} {shades} {high}</p>'
 
 
 def _limits(known, diverging):
