@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import joblib
 import pytest
 
 import rnnnotes as rn
@@ -122,6 +123,12 @@ def test_public_names_keep_to_the_rules():
 
 IN_PLACE = {"clip_norm_", "clip_value_", "forget_bias_", "identity_", "orthogonal_"}
 IN_PLACE |= {"scale_spectral_radius_", "uniform_", "xavier_"}
+
+
+def test_what_names_a_part_of_the_package_can_be_sent_to_another_process():
+    parts = [importlib.import_module(package) for package in STUBS.values()]
+    calls = [joblib.delayed(lambda part=part: dir(part))() for part in parts]
+    assert joblib.Parallel(n_jobs=2)(calls) == [dir(part) for part in parts]
 
 
 def test_an_unknown_name_is_an_attribute_error():
