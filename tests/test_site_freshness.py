@@ -298,3 +298,27 @@ def test_another_version_of_what_every_page_stands_on_runs_all(project, tmp_path
     path = os.pathsep.join([str(info.parent), project.environment()["PYTHONPATH"]])
     assert rerun(project, PYTHONPATH=path) == set(PAGES)
     assert project.report()["versions"][package] == "99.0"
+
+
+def test_the_processor_time_of_a_page_counts_its_workers(project):
+    project.page(
+        "busy",
+        """\
+        # Works elsewhere
+
+        ```python
+        from joblib import Parallel, delayed
+
+        def work(seconds):
+            import time
+            start = time.process_time()
+            while time.process_time() - start < seconds:
+                pass
+
+        Parallel(n_jobs=2)(delayed(work)(3) for _ in range(2));
+        ```
+        """,
+    )
+    project.built()
+    (row,) = (row for row in project.report()["pages"] if row["page"] == "busy")
+    assert 6 <= row["cpu_seconds"] < 60

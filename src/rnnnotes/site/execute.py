@@ -267,14 +267,18 @@ async def _run_page(
     return _collect(page, cells, trace, time.monotonic() - started)
 
 
-# What the page has imported, and the processor time that it and its workers took.
+# What the page has imported, and the processor time that it and its workers took: those that have
+# ended, and those that wait for more work, as joblib's do. ipykernel brings psutil.
 _SUMMARY = f"""
-import json as _json, resource as _resource, sys as _sys
-{VALUE_FUNCTION}(_json.dumps({{
-    "modules": sorted({{name.partition(".")[0] for name in _sys.modules}}),
-    "cpu": sum(sum(_resource.getrusage(who)[:2])
-               for who in (_resource.RUSAGE_SELF, _resource.RUSAGE_CHILDREN)),
-}}))
+import contextlib as _contextlib, json as _json, resource as _resource, sys as _sys
+_modules = sorted({{name.partition(".")[0] for name in _sys.modules}})
+import psutil as _psutil
+_times = [sum(_resource.getrusage(who)[:2])
+          for who in (_resource.RUSAGE_SELF, _resource.RUSAGE_CHILDREN)]
+for _worker in _psutil.Process().children(recursive=True):
+    with _contextlib.suppress(_psutil.Error):
+        _times.append(sum(_worker.cpu_times()[:4]))
+{VALUE_FUNCTION}(_json.dumps({{"modules": _modules, "cpu": sum(_times)}}))
 """
 
 
