@@ -1,11 +1,8 @@
 """Text that shows what a prediction depends on: its levels, words and HTML, and in a browser."""
 
-import functools
-import http.server
 import math
 import re
 import shutil
-import threading
 
 import numpy as np
 import pytest
@@ -14,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from browsing import Visit, serving
 from rnnnotes import plot
-from test_browser import Visit
 from woven_page import REPOSITORY, render, result, weave
 
 TEXT = 'if x<3: &c "q"\n\tgo on, and\nthen some of it'
@@ -233,21 +230,8 @@ def served(tmp_path_factory):
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     (folder / "favicon.ico").touch()  # a browser asks for it
 
-    class Strict(http.server.SimpleHTTPRequestHandler):
-        def end_headers(self):
-            self.send_header("Content-Security-Policy", "default-src 'self'")
-            super().end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Strict, directory=str(folder))
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with serving(folder, {"Content-Security-Policy": "default-src 'self'"}) as at:
+        yield at
 
 
 def span(visit, t: int):
