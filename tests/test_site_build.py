@@ -16,6 +16,7 @@ import yaml
 from bs4 import BeautifulSoup, Tag
 from nbclient import NotebookClient
 
+from rnnnotes.training.ledger import VERDICTS
 from site_project import COUNTED, REPOSITORY, Project, machinery, tree, until
 
 pytestmark = pytest.mark.slow
@@ -288,7 +289,7 @@ def test_the_word_of_a_verdict_leads_to_what_it_says_and_its_reason_keeps_its_li
     assert word.get("href") == "../../reference/statements/#verdict-conditional"
     table = soup(built.html("reference/statements"))
     assert "under some of the conditions" in table.select_one("tr:has(#verdict-conditional)").text
-    links = [a.get("href") for a in table.select("tr:has(#row-A1) a")]
+    links = [a.get("href") for a in table.select("#row-A1 a")]
     assert links == ["../../part/two/#A1", "../../part/two/#A1", "../../rich/"]
 
 
@@ -390,11 +391,47 @@ def test_verdicts_have_their_box_and_their_row(built):
     assert rows == [["small | big", "3 (2 to 4)", "1 of 2"], ["big", "4", "1 of 1"]]
     nested = one(page, "article div.admonition.tip div.rn-verdict")
     assert (nested.get("id"), nested.get("data-verdict")) == ("A2", "cited")
-    table = soup(built.html("reference/statements"))
-    words = {r.select("td")[0].get_text(): r for r in table.select("tbody tr")}
-    assert words["A1"].select("[data-verdict=conditional]")
-    assert words["A1"].select("td")[3].get_text() == "of doubling, so, or so."
-    assert words["A2"].select("a")[0].get("href") == "../../part/two/#A2"
+
+
+def test_the_list_of_statements_counts_shows_and_folds_what_was_measured(built):
+    page = soup(built.html("reference/statements"))
+    counted = [[c.get_text() for c in r.select("td")] for r in page.select("tbody")[0].select("tr")]
+    assert counted == [
+        ["conditional", "1", "–", "–", "–", "–", "1"],
+        ["cited", "1", "–", "–", "–", "–", "1"],
+        ["all", "2", "0", "0", "0", "0", "2"],
+    ]
+    entry = one(page, ".rn-statements > #row-A1.rn-statement")
+    assert (entry.get("data-note"), entry.get("data-verdict")) == ("A", "conditional")
+    assert [p.get_text() for p in entry.select("p")] == [
+        "A1 conditional Something.",
+        "of doubling, so, or so.",
+    ]
+    assert one(entry, "details summary").get_text() == (
+        "Measured: twice the number; threshold above 3, in all runs; holds under 1 of 2 conditions"
+    )
+    lines = {li.get_text(): li.get("class") for li in entry.select("details li")}
+    assert lines == {"small | big: 3 (2 to 4), 1 of 2": ["rn-not"], "big: 4, 1 of 1": None}
+    assert page.select("#row-A2 a")[0].get("href") == "../../part/two/#A2"
+    assert not page.select("#row-A2 details")
+    buttons = [label.get_text() for label in page.select(".rn-filters label")]
+    assert buttons == ["all", "A", "B", "C", "D", "E", "all", "conditional", "cited"]
+
+
+def test_the_list_of_statements_as_data(built):
+    data = json.loads((built.site / "reference/statements.json").read_text("utf-8"))
+    assert data["counts"] == dict.fromkeys(VERDICTS, 0) | {"conditional": 1, "cited": 1}
+    assert data["verdicts"] == VERDICTS and data["notes"].keys() == set("ABCDE")
+    first, second = data["statements"]
+    assert first["because"] == "of *doubling*, [so](#A1), [or so](../rich.md)."
+    assert first["url"] == "https://rnnnotes.github.io/rnnnotes/part/two/#A1"
+    assert first["share_needed"] == 1 and first["threshold"] == "above 3"
+    assert [(c["name"], c["runs"], c["holds"]) for c in first["conditions"]] == [
+        ("small | big", 2, False),
+        ("big", 1, True),
+    ]
+    assert (second["id"], second["verdict"], second["conditions"]) == ("A2", "cited", [])
+    assert second["share_needed"] is None
 
 
 def test_an_article_holds_no_inline_style_and_no_script(built):

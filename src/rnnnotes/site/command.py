@@ -91,6 +91,8 @@ def _settings(config: dict[str, Any], root: Path, docs: Path) -> Settings:
         jobs=ours.get("jobs", 0),
         time_limit=ours.get("time_limit", 120),
         allow_missing_statements=ours.get("allow_missing_statements", False),
+        site_url=config.get("site_url", ""),
+        cards_for=config["site_name"] if ours.get("social_cards") else "",
     )
 
 
@@ -100,10 +102,10 @@ def _write(loom: Loom, config: dict[str, Any], docs: Path, out: Path) -> None:
         f"{name}.md": _front_matter(loom.pages[name]) + woven.markdown
         for name, woven in loom.woven.items()
     }
-    for path, text in (texts | loom.downloads()).items():
+    for path, content in (texts | loom.files()).items():
         file = out / "docs" / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
     plain = {key: value for key, value in config.items() if key not in ("docs_dir", "site_dir")}
     plain["plugins"] = [plugin for plugin in config.get("plugins", []) if _name(plugin) not in OURS]
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)

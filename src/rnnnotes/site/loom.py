@@ -1,5 +1,6 @@
 """From a folder of pages to woven Markdown: read, run what changed, check, weave, report."""
 
+import base64
 import hashlib
 import importlib.metadata
 import json
@@ -13,12 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rnnnotes.site import downloads, statements
+from rnnnotes.site import downloads, statement_table, statements
 from rnnnotes.site.blocks import PageSource, read_page
 from rnnnotes.site.cache import Cache, write_whole
 from rnnnotes.site.errors import LoomError, PageErrors
-from rnnnotes.site.weave import Weaver, Woven, escape_markdown, rebased, recorded
-from rnnnotes.training.ledger import VERDICTS
+from rnnnotes.site.weave import Weaver, Woven, recorded
 
 # The versions that the colophon names.
 NAMED = ("torch", "numpy", "matplotlib", "keras", "mkdocs", "mkdocs-material", "mkdocs-jupyter")
@@ -35,6 +35,8 @@ class Settings:
     jobs: int = 0  # as many as there are processors
     time_limit: float = 120.0
     allow_missing_statements: bool = False
+    site_url: str = ""
+    cards_for: str = ""  # the site's name on the pictures of its pages; empty: there are none
 
 
 class Loom:
@@ -166,7 +168,7 @@ class Loom:
         return {}
 
     def _weaver(self, page: PageSource) -> Weaver:
-        generated = {"statements": self._statement_tables, "colophon": self._colophon}
+        generated = {"statements": self._statement_table, "colophon": self._colophon}
         return Weaver(
             page,
             self.runs.get(page.name),
@@ -201,8 +203,25 @@ class Loom:
         )
         return "".join(file.read_text("utf-8") for file in files)
 
-    def downloads(self) -> dict[str, str]:
-        """The notebook and the script of every executed page: path in the site, content."""
+    def files(self) -> dict[str, str | bytes]:
+        """What the site holds beside pages: path in the site, content."""
+        out: dict[str, str | bytes] = dict(self._downloads())
+        if self.statements:
+            url = self.settings.site_url
+            out["reference/statements.json"] = statement_table.as_json(
+                {k: v for k, v in self.statements.items() if k in self.records},
+                self.records,
+                self._recorder,
+                url,
+            )
+        if self.settings.cards_for:
+            out |= {
+                f"assets/cards/{name}.png": self._card(page) for name, page in self.pages.items()
+            }
+        return out
+
+    def _downloads(self) -> dict[str, str]:
+        """The notebook and the script of every executed page."""
         out = {}
         for page in self.notebooks:
             weaver = self._weaver(page)
@@ -212,55 +231,30 @@ class Loom:
             out[f"{page.name}.py"] = self._memo(text, lambda book=book: downloads.script(book))
         return out
 
+    def _card(self, page: PageSource) -> bytes:
+        """The picture of a page for links from elsewhere; drawn again only for other words."""
+        folder, _, _ = page.name.rpartition("/")
+        words = (self.settings.cards_for, folder.partition("/")[0].capitalize())
+        words += (page.meta.get("title", page.name), page.meta.get("description", ""))
+        drawer = (Path(__file__).parents[1] / "plot" / "social_card.py").read_text("utf-8")
+
+        def draw() -> str:
+            # Only a build that draws one pays for loading matplotlib.
+            from rnnnotes.plot.social_card import social_card
+
+            return base64.b64encode(social_card(*words)).decode()
+
+        return base64.b64decode(self._memo(f"{drawer}{words}", draw))
+
     # ---- what is gathered from all pages ---------------------------------------------------
 
-    def _statement_tables(self, page: PageSource) -> str:
-        up = "../" * page.name.count("/")
-        count = Counter(record.verdict["verdict"] for record in self.records.values())
-        words = [f"{count[word]} {word}" for word in VERDICTS if count[word]]
-        open_ = len(self.statements) - len(self.records)
-        if open_:
-            words.append(f"{open_} whose page is still to be written")
-        lines = [
-            f"The notes make {len(self.statements)} statements: {', '.join(words)}.",
-            "",
-            "## What a verdict says",
-            "",
-            "The threshold in a box was written before anything was measured. The values are the "
-            "median over several random starts, with the lowest and the highest, and how many of "
-            "them are on the claim's side.",
-            "",
-            "| verdict | what it says |",
-            "| --- | --- |",
-            *(f"| {_word(word, at=True)} | {says} |" for word, says in VERDICTS.items()),
-            "",
-        ]
-        for note, title in statements.NOTES.items():
-            rows = [row for row in self.statements.values() if row.id.startswith(note)]
-            if not rows:
-                continue
-            lines += [
-                f"## Note {note}: {title}",
-                "",
-                "| id | what the note says | verdict | why |",
-                "| --- | --- | --- | --- |",
-                *(self._statement_row(row, up) for row in rows),
-                "",
-            ]
-        return "\n".join(lines)
+    def _statement_table(self, page: PageSource) -> str:
+        known = {k: v for k, v in self.statements.items() if k in self.records}  # TEMP
+        return statement_table.as_markdown(known, self.records, self._recorder, page)
 
-    def _statement_row(self, row: statements.Statement, up: str) -> str:
-        anchor = f'<span id="row-{row.id}">'
-        says = escape_markdown(row.says)
-        record = self.records.get(row.id)
-        if record is None:
-            return f"| {anchor}{row.id}</span> | {says} | *page to come* |  |"
-        verdict = record.verdict
-        link = f"[{row.id}]({up}{record.page}.md#{row.id})"
-        weaver = self._weaver(self.pages[record.page])
-        because = " ".join(weaver.prose(verdict["because"], record.line).split())
-        because = rebased(because, record.page, up).replace("|", chr(92) + "|")
-        return f"| {anchor}{link}</span> | {says} | {_word(verdict['verdict'])} | {because} |"
+    def _recorder(self, name: str) -> Weaver:
+        """The weaver of the page of that name."""
+        return self._weaver(self.pages[name])
 
     def _colophon(self, page: PageSource) -> str:
         lines = [
@@ -299,12 +293,6 @@ class Loom:
         """Writes what this build did: ``{"pages": […], "versions": {…}}``."""
         report = {"pages": self._rows(), "versions": versions(), "written": time.time()}
         write_whole(self.settings.report, json.dumps(report, indent=1) + "\n")
-
-
-def _word(word: str, at: bool = False) -> str:
-    """A verdict's word on its colour; ``at`` makes it the place that the boxes link to."""
-    place = f' id="verdict-{word}"' if at else ""
-    return f'<span class="rn-word"{place} data-verdict="{word}">{word}</span>'
 
 
 def cores() -> int:

@@ -67,6 +67,7 @@ class LoomConfig(base.Config):
     jobs = options.Type(int, default=0)
     time_limit = options.Type((int, float), default=120)
     allow_missing_statements = options.Type(bool, default=False)
+    social_cards = options.Type(bool, default=False)
 
 
 class LoomPlugin(BasePlugin[LoomConfig]):
@@ -97,6 +98,8 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             jobs=self.config.jobs,
             time_limit=self.config.time_limit,
             allow_missing_statements=self.config.allow_missing_statements,
+            site_url=config.site_url or "",
+            cards_for=config.site_name if self.config.social_cards else "",
         )
         self._take_lock()
         _ask_once(config.plugins.get("mkdocs-jupyter"))
@@ -175,7 +178,7 @@ class LoomPlugin(BasePlugin[LoomConfig]):
         try:
             self.loom.prepare([Path(file.abs_src_path) for file in pages.values()])
             woven = self.loom.woven
-            made = self.loom.downloads()
+            made = self.loom.files()
         except LoomError as error:
             raise PluginError(str(error)) from None
         assert woven.keys() == pages.keys()
