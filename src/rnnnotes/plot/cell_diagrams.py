@@ -164,6 +164,12 @@ def lstm_cell(
 
     Raises:
         ValueError: another stage.
+
+    Examples:
+        >>> ax = rn.plot.lstm_cell(stage=2)  # without forget and output gate
+        >>> texts = [text.get_text() for text in ax.texts]
+        >>> "cₜ = cₜ₋₁ + iₜ · gₜ" in texts, "hₜ = tanh(cₜ)" in texts
+        (True, True)
     """
     if stage not in (1, 2, 3, 4):
         raise ValueError(f"stage: expected 1 to 4, got {stage}")
@@ -198,6 +204,14 @@ def lstm_variant(
 
     Raises:
         ValueError: another name.
+
+    Examples:
+        >>> ax = rn.plot.lstm_variant("NOAF")
+        >>> [text.get_text() for text in ax.texts if text.get_text() == "no tanh"]
+        ['no tanh']
+        >>> plain = rn.plot.lstm_variant("NP", title="As torch has it")
+        >>> plain.texts[0].get_text()
+        'As torch has it'
     """
     check_choice("variant", variant, LSTM_VARIANTS)
     rows = LSTM_EQUATIONS[variant]
@@ -242,6 +256,11 @@ def gru_cell(
 
     Raises:
         ValueError: another word.
+
+    Examples:
+        >>> ax = rn.plot.gru_cell(reset="before")
+        >>> "nₜ = tanh(W_in xₜ + W_hn (rₜ · hₜ₋₁))" in [text.get_text() for text in ax.texts]
+        True
     """
     check_choice("reset", reset, GRU_RESETS)
     ax = draw.canvas(ax, 250, GRU_RESETS[reset] if title is None else title)

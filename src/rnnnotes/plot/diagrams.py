@@ -23,6 +23,12 @@ def rnn_folded(
     """Draw the folded RNN: input, state with its loop, output, and the equation.
 
     ``h_t = tanh(W_ih x_t + W_hh h_{t-1} + b)``, ``y_t = W_ho h_t``.
+
+    Examples:
+        >>> ax = rn.plot.rnn_folded()
+        >>> texts = [text.get_text() for text in ax.texts]
+        >>> "hₜ = tanh(W_ih xₜ + W_hh hₜ₋₁ + b)" in texts, "yₜ = W_ho hₜ" in texts
+        (True, True)
     """
     ax = draw.canvas(ax, 176, title)
     x = 92
@@ -61,6 +67,11 @@ def rnn_unrolled(
 
     Raises:
         ValueError: another number of steps.
+
+    Examples:
+        >>> ax = rn.plot.rnn_unrolled(steps=3, highlight_path=True)
+        >>> [text.get_text() for text in ax.texts if "×" in text.get_text()]
+        ['× J₃ᵀ', '× J₂ᵀ', '× J₁ᵀ']
     """
     if steps not in range(2, 7):
         raise ValueError(f"steps: expected 2 to 6, got {steps}")
@@ -112,6 +123,12 @@ def bidirectional(
 
     Raises:
         ValueError: another number of steps.
+
+    Examples:
+        >>> ax = rn.plot.bidirectional(steps=3)
+        >>> arrows = [text.get_text() for text in ax.texts if text.get_text() in "→←"]
+        >>> arrows.count("→"), arrows.count("←")
+        (3, 3)
     """
     if steps not in range(2, 6):
         raise ValueError(f"steps: expected 2 to 5, got {steps}")
@@ -158,6 +175,11 @@ def stacked(
 
     Raises:
         ValueError: other numbers of layers or steps.
+
+    Examples:
+        >>> ax = rn.plot.stacked(layers=2, steps=3, title=None)
+        >>> [text.get_text() for text in ax.texts if "layer" in text.get_text()]
+        ['layer 1', 'layer 2']
     """
     if layers not in (2, 3) or steps not in range(2, 6):
         raise ValueError(f"layers, steps: expected 2 to 3 and 2 to 5, got {layers} and {steps}")
@@ -184,7 +206,13 @@ def truncation(
     title: str | None = "How far back the gradient goes, cut or not",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how far gradients travel: in full, in windows of four steps, of random lengths."""
+    """Draw how far gradients travel: in full, in windows of four steps, of random lengths.
+
+    Examples:
+        >>> ax = rn.plot.truncation(title=None)
+        >>> [" ".join(text.get_text().split()) for text in ax.texts if text.get_text()][:3]
+        ['all the way', 'every four steps', 'at random']
+    """
     ax = draw.canvas(ax, 200, title)
     rows = (
         ("all the way", (12,)),
@@ -216,7 +244,13 @@ def clipping(
     title: str | None = "At the cliff a full step flies off; a clipped one lands below",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a cut through an error surface with a cliff, and the steps with and without clipping."""
+    """Draw a cut through an error surface with a cliff, and the steps with and without clipping.
+
+    Examples:
+        >>> ax = rn.plot.clipping(title="A cliff")
+        >>> [text.get_text() for text in ax.texts if "clipped" in text.get_text()]
+        ['not clipped', 'clipped']
+    """
     ax = draw.canvas(ax, 186, title)
     w = np.linspace(24, 410, 240)
     error = 56 + 0.0009 * (w - 262) ** 2 + 86 / (1 + np.exp(-(w - 318) / 4))

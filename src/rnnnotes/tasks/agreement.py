@@ -133,6 +133,17 @@ def agreement(
     books", 3 words each), filled up with adjectives, or with adverbs where there is no attractor.
     An attractor differs in number from the subject with probability ``mismatch``; the subject is
     plural with probability ``plural``.
+
+    Examples:
+        >>> task = rn.tasks.agreement(distance=4, attractors=1, mismatch=0.25)
+        >>> batch = task.sample(2, torch.Generator().manual_seed(0))
+        >>> len(task.text(batch.inputs)[0].split())  # such as "the writer of the old books"
+        6
+        >>> task.verbs
+        ('is', 'are')
+        >>> task.baseline("majority"), task.baseline("nearest noun"), task.ceiling()
+        (0.5, 0.75, 1.0)
+
     Source: Linzen, Dupoux & Goldberg 2016, as an artificial grammar.
     """
     return Agreement(distance, attractors, mismatch, plural)

@@ -17,6 +17,13 @@ class Batch(NamedTuple):
 
     ``inputs`` (B, T, D), zero beyond a sequence's length; ``targets`` (B,) or (B, 1) for one answer
     per sequence, (B, T) for one per step; ``lengths`` (B,) long, the steps of each sequence.
+
+    Examples:
+        >>> inputs = torch.zeros(2, 5, 3)  # two sequences, the second with 4 steps
+        >>> targets, lengths = torch.tensor([0, 1]), torch.tensor([5, 4])
+        >>> batch = rn.tasks.Batch(inputs, targets, lengths)
+        >>> batch.inputs.shape, batch.targets.shape, batch.lengths
+        (torch.Size([2, 5, 3]), torch.Size([2]), tensor([5, 4]))
     """
 
     inputs: Tensor
@@ -31,6 +38,17 @@ class Task(ABC):
     every step). ``metric`` is ``"accuracy"`` (targets are class numbers, the loss is the
     cross-entropy in nats) or ``"mse"`` (targets are real, loss and score are the mean squared
     error).
+
+    Examples:
+        >>> task = rn.tasks.adding(length=50)
+        >>> isinstance(task, rn.tasks.Task), task.input_size, task.output_size
+        (True, 2, 1)
+        >>> inputs, targets, lengths = task.sample(10_000, torch.Generator().manual_seed(0))
+        >>> always_one = torch.ones(10_000, 1)  # the mean, without a look at the inputs
+        >>> round(task.score(always_one, targets), 2), round(task.baseline(), 2)
+        (0.17, 0.17)
+        >>> task.is_better(0.01, than=task.baseline())
+        True
     """
 
     name: ClassVar[str]

@@ -39,7 +39,16 @@ LABELS = ("inside_string", "inside_comment", "bracket_depth", "indentation", "co
 
 
 class TextBatch(NamedTuple):
-    """A :class:`Batch` that knows its place: ``positions`` (B, T) of the inputs in the text."""
+    """A :class:`Batch` that knows its place: ``positions`` (B, T) of the inputs in the text.
+
+    Examples:
+        >>> task = rn.tasks.characters(length=1000, part="held_out")
+        >>> first, second, *_ = task.windows(batch_size=2)
+        >>> isinstance(first, rn.tasks.TextBatch), first.inputs.shape
+        (True, torch.Size([2, 1000, 97]))
+        >>> first.positions[0, -1], second.positions[0, 0]  # row 0 goes on in row 0
+        (tensor(999), tensor(1000))
+    """
 
     inputs: Tensor
     targets: Tensor
@@ -165,6 +174,18 @@ def characters(length: int = 100, part: str = "train") -> Characters:
     takes windows anywhere, ``windows`` takes the text in order. The vocabulary is the same for
     every Python: end of line, the 95 printable characters of ASCII, and one for all others. The
     text is that of the running Python, so versions differ: ``record`` says which it is.
+
+    Examples:
+        >>> task = rn.tasks.characters(length=20, part="held_out")
+        >>> batch = task.sample(4, torch.Generator().manual_seed(0))
+        >>> batch.inputs.shape
+        torch.Size([4, 20, 97])
+        >>> task.text(batch.inputs)[0] in task.source
+        True
+        >>> bool((batch.targets[:, :-1] == batch.inputs.argmax(-1)[:, 1:]).all())  # what comes next
+        True
+        >>> task.baseline_bits("bigram") < task.baseline_bits("unigram") < 6.6  # log2(97)
+        True
     """
     return Characters(length, part)
 
@@ -192,6 +213,15 @@ def syntax_labels(source: str) -> dict[str, Tensor]:
     Raises:
         ValueError: an empty source, or one that does not tokenize; what does not is for the
             running Python's tokenizer to say, and 3.12's lets a stray ``$`` or ``?`` pass.
+
+    Examples:
+        >>> labels = rn.tasks.syntax_labels("f(['a'])  # b")
+        >>> labels["bracket_depth"].tolist()
+        [0, 1, 2, 2, 2, 2, 2, 1, 0, 0, 0, 0, 0]
+        >>> labels["inside_string"].tolist()
+        [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+        >>> labels["inside_comment"].tolist()
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
     """
     check_is("source", source, str)
     if not source:

@@ -75,6 +75,14 @@ def digits(view: str = "pixels", part: str = "train", split: int = 0) -> Digits:
     (B, 1, 8, 8) for a convolution. ``part``: ``"train"`` (1437 images) or ``"held_out"`` (360);
     ``split`` >= 0 is the seed of the division, the same for every view.
     Needs scikit-learn, which comes with the extra ``site``.
+
+    Examples:
+        >>> train, held_out = rn.tasks.digits("rows"), rn.tasks.digits("rows", "held_out")
+        >>> train.images().inputs.shape, held_out.images().inputs.shape
+        (torch.Size([1437, 8, 8]), torch.Size([360, 8, 8]))
+        >>> 0.05 < held_out.baseline() < 0.15  # of ten digits
+        True
+
     Source: Alpaydin and Kaynak, Optical recognition of handwritten digits, UCI repository, 1998;
     the test set of it.
     """

@@ -88,6 +88,15 @@ def mackey_glass(
 
     ``length`` T and ``horizon`` >= 1, in units of the equation's time; ``tau`` the delay; the rest
     as :func:`mackey_glass_series` has it.
+
+    Examples:
+        >>> task = rn.tasks.mackey_glass(length=20, horizon=6)
+        >>> batch = task.sample(4, torch.Generator().manual_seed(0))
+        >>> batch.inputs.shape, batch.targets.shape
+        (torch.Size([4, 20, 1]), torch.Size([4, 1]))
+        >>> later = rn.tasks.mackey_glass(length=20, horizon=84)
+        >>> round(task.baseline(), 2), round(later.baseline(), 2)  # the variance of the series
+        (0.05, 0.05)
     """
     return MackeyGlass(length, horizon, tau, squash)
 
@@ -129,6 +138,15 @@ def mackey_glass_series(
 
     Raises:
         ValueError: a delay that is not a whole number of steps.
+
+    Examples:
+        >>> series = rn.tasks.mackey_glass_series(500)
+        >>> series.shape, series.dtype
+        (torch.Size([500]), torch.float64)
+        >>> bool(0.2 < series.min() and series.max() < 1.4)
+        True
+        >>> rn.tasks.mackey_glass_series(4, history=1.0, discard=0)  # 1 is a point of rest
+        tensor([1.0000, 1.0000, 1.0000, 1.0000], dtype=torch.float64)
 
     Source: Mackey and Glass, Oscillation and chaos in physiological control systems, 1977; in the
     form and with the squashing of Jaeger and Haas, Harnessing nonlinearity, 2004.
@@ -208,6 +226,14 @@ def nrmse84(
         warmup: true values that each forecast starts from, at least 1.
         tau: of the series.
         squash: as the series that the forecaster was fitted to.
+
+    Examples:
+        >>> def mean_so_far(inputs, steps):  # or the forecast of an EchoStateNetwork
+        ...     return inputs.mean(dim=1, keepdim=True).expand(-1, steps, -1)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> error = rn.tasks.nrmse84(mean_so_far, generator=generator, runs=1000)
+        >>> round(error, 1)
+        1.0
 
     Source: Jaeger and Haas, Harnessing nonlinearity, 2004.
     """

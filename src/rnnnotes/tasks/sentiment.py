@@ -126,5 +126,15 @@ def sentiment(
     colour agrees with its adjective with probability ``lean``. Of ``clauses`` clauses, one after
     "and" has the sentiment of that before, one after "but" the other, with probability ``keep``.
     ``clauses`` and ``intensifiers`` >= 1; ``lean`` and ``keep`` from 0.5 to 1.
+
+    Examples:
+        >>> task = rn.tasks.sentiment(clauses=1, lean=0.7)
+        >>> batch = task.sample(2, torch.Generator().manual_seed(0))
+        >>> len(task.text(batch.inputs)[0].split())  # such as "the movie was terribly exciting"
+        5
+        >>> (batch.targets != -100).sum(1)  # an answer is due at the intensifier alone
+        tensor([1, 1])
+        >>> task.baseline(), task.ceiling("left"), task.ceiling("both")
+        (0.5, 0.7, 1.0)
     """
     return Sentiment(clauses, intensifiers, lean, keep)

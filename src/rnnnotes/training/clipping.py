@@ -23,6 +23,12 @@ def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
     infinite g, where the quotient would give NaN. A NaN stays NaN: a size cannot be given to what
     has none.
 
+    Examples:
+        >>> rn.clip_scalar(-30.0, threshold=5.0), rn.clip_scalar(2.0, threshold=5.0)
+        (-5.0, 2.0)
+        >>> rn.clip_scalar(torch.tensor([3.0, -7.0, float("inf")]), threshold=5.0)
+        tensor([ 3., -5.,  5.])
+
     Source: Mikolov, Statistical language models based on neural networks, 2012, where it is a
     piece of practical advice.
     """
@@ -43,6 +49,12 @@ def gradient_norm(parameters: Parameters) -> float:
 
     Summed in float64, so that it is finite wherever every gradient is: in float32 the square of
     1e20 overflows and that of 1e-30 vanishes.
+
+    Examples:
+        >>> layer = torch.nn.utils.skip_init(torch.nn.Linear, 1, 1)
+        >>> layer.weight.grad, layer.bias.grad = torch.tensor([[3.0]]), torch.tensor([4.0])
+        >>> rn.gradient_norm(layer.parameters())
+        5.0
     """
     return _norm([parameter.grad for _, parameter in _with_gradient(parameters)])
 
@@ -61,6 +73,18 @@ def clip_norm_(parameters: Parameters, max_norm: float, *, nonfinite: str = "err
 
     Equal to ``torch.nn.utils.clip_grad_norm_`` but for its divisor norm + 1e-6, which shrinks a
     little more, and for its norm in the gradients' own precision.
+
+    Examples:
+        >>> weight = torch.zeros(2, requires_grad=True)
+        >>> weight.grad = torch.tensor([3.0, 4.0])
+        >>> rn.clip_norm_(weight, max_norm=1.0)  # the norm before
+        5.0
+        >>> weight.grad
+        tensor([0.6000, 0.8000])
+        >>> weight.grad = torch.tensor([3.0, float("nan")])
+        >>> rn.clip_norm_(weight, max_norm=1.0, nonfinite="skip"), weight.grad
+        (nan, None)
+
     Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
     """
     check_positive("max_norm", max_norm)
@@ -88,6 +112,13 @@ def clip_value_(parameters: Parameters, clip_value: float) -> None:
 
     ``parameters`` as for :func:`clip_norm_`, of any shape. ``clip_value`` is above 0; NaN stays
     NaN. Equal to ``torch.nn.utils.clip_grad_value_``.
+
+    Examples:
+        >>> weight = torch.zeros(3, requires_grad=True)
+        >>> weight.grad = torch.tensor([0.5, -4.0, 30.0])
+        >>> rn.clip_value_(weight, clip_value=1.0)
+        >>> weight.grad
+        tensor([ 0.5000, -1.0000,  1.0000])
     """
     check_positive("clip_value", clip_value)
     gradients = [parameter.grad for _, parameter in _with_gradient(parameters)]

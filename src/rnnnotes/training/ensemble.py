@@ -43,6 +43,20 @@ class Ensemble:
 
     Raises:
         ValueError: no model, or models of more than one form.
+
+    Examples:
+        >>> def model(seed):
+        ...     generator = torch.Generator().manual_seed(seed)
+        ...     layer = rn.Recurrent(rn.LSTMCell(2, 8, generator=generator))
+        ...     return rn.SequenceModel(layer, 1, generator=generator)
+        >>> models = [model(seed) for seed in range(5)]
+        >>> ensemble = rn.Ensemble(models)
+        >>> x = torch.ones(5, 3, 10, 2)  # a batch of 3 sequences for each of 5 nets
+        >>> outputs = ensemble(x)
+        >>> outputs.shape
+        torch.Size([5, 3, 1])
+        >>> torch.allclose(outputs[4], models[4](x[4]), atol=1e-6)
+        True
     """
 
     def __init__(self, models: Sequence[SequenceModel]) -> None:
@@ -192,6 +206,23 @@ def fit_ensemble(
 
     Raises:
         ValueError: no ensemble.
+
+    Examples:
+        >>> def model(seed):
+        ...     generator = torch.Generator().manual_seed(seed)
+        ...     layer = rn.Recurrent(rn.GRUCell(2, 8, generator=generator))
+        ...     return rn.SequenceModel(layer, 2, generator=generator)
+        >>> ensemble = rn.Ensemble([model(seed) for seed in range(5)])
+        >>> task = rn.tasks.recall(length=3, symbols=2)
+        >>> rn.fit_ensemble(
+        ...     ensemble,
+        ...     ensemble.losses(task),
+        ...     updates=100,
+        ...     optimizer=lambda weights: torch.optim.Adam(weights, lr=0.03),
+        ...     seed=0,
+        ... )
+        >>> ensemble.score(task, seed=1)  # of each of the 5 nets; guessing scores 1/2
+        tensor([1., 1., 1., 1., 1.])
     """
     check_is("ensembles", ensembles, (Ensemble, list, tuple), "an Ensemble or several")
     ensembles = [ensembles] if isinstance(ensembles, Ensemble) else list(ensembles)

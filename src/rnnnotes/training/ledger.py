@@ -44,6 +44,14 @@ class Verdict:
 
     ``verdict`` is one of ``holds``, ``conditional``, ``fails``, ``answered`` (a question of the
     notes), ``built`` (a method or a figure) and ``cited`` (a pointer to a source).
+
+    Examples:
+        >>> claim = rn.Claim("A3", "accuracy", above=0.9)
+        >>> verdict = claim.settle({"short": [0.95, 0.99], "long": [0.50, 0.95]})
+        >>> isinstance(verdict, rn.Verdict), verdict.verdict, verdict.holds
+        (True, 'conditional', True)
+        >>> [(condition.name, condition.holds) for condition in verdict.conditions]
+        [('short', True), ('long', False)]
     """
 
     statement: str
@@ -106,6 +114,13 @@ class Claim:
 
     Raises:
         ValueError: no threshold or NaN, an empty range, a share outside (0, 1], an unknown outcome.
+
+    Examples:
+        >>> claim = rn.Claim("A3", "accuracy, a run for each seed", above=0.9, share=0.5)
+        >>> claim.threshold, claim.accepts(0.95), claim.accepts(0.9)
+        ('above 0.9', True, False)
+        >>> claim.settle([0.95, 0.99, 0.50]).verdict  # 2 of 3 runs, and half are enough
+        'holds'
     """
 
     statement: str
@@ -188,7 +203,13 @@ class Claim:
 
 
 def cite(statement: str, because: str) -> Verdict:
-    """The record of a pointer: a source that the notes name, and what the page takes from it."""
+    """The record of a pointer: a source that the notes name, and what the page takes from it.
+
+    Examples:
+        >>> verdict = rn.cite("F1", because="The equations of the GRU are taken from it.")
+        >>> verdict.verdict, verdict.because
+        ('cited', 'The equations of the GRU are taken from it.')
+    """
     check_is("statement", statement, str)
     check_is("because", because, str)
     return Verdict(statement, "cited", because=because)

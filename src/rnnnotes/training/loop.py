@@ -49,6 +49,16 @@ class SequenceModel(nn.Module):
     Raises:
         ValueError: a torch layer that is not batch first.
         TypeError: a layer without an output size.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = rn.Recurrent(rn.LSTMCell(2, 8, generator=generator))
+        >>> model = rn.SequenceModel(layer, output_size=3, generator=generator)
+        >>> model(torch.ones(4, 10, 2)).shape
+        torch.Size([4, 3])
+        >>> tagger = rn.SequenceModel(layer, output_size=3, readout="all", generator=generator)
+        >>> tagger(torch.ones(4, 10, 2)).shape
+        torch.Size([4, 10, 3])
     """
 
     def __init__(
@@ -126,6 +136,19 @@ class History:
             Training stops there, before that step's update.
         diverged_tensor: what it was: ``"loss"``, or which entries of which gradient.
         stopped_at: steps made when ``stop_when`` was met; None if it was not.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = rn.Recurrent(rn.GRUCell(2, 8, generator=generator))
+        >>> model = rn.SequenceModel(layer, 1, generator=generator)
+        >>> sgd = torch.optim.SGD(model.parameters(), lr=0.01)
+        >>> history = rn.fit(
+        ...     model, rn.tasks.adding(10), steps=20, optimizer=sgd, evaluate_every=10, seed=0
+        ... )
+        >>> isinstance(history, rn.History), history.loss.shape, history.evaluated_at
+        (True, (20,), array([10, 20]))
+        >>> history.diverged_at is None
+        True
     """
 
     loss: np.ndarray
@@ -188,6 +211,16 @@ def fit(
         monitor: observes every step, before the clipping.
         callback: called after every update with the step (from 0) and the model.
         progress: whether to show a progress bar.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = rn.Recurrent(rn.GRUCell(2, 8, generator=generator))
+        >>> model = rn.SequenceModel(layer, 2, generator=generator)
+        >>> task = rn.tasks.recall(length=3, symbols=2)
+        >>> adam = torch.optim.Adam(model.parameters(), lr=0.03)
+        >>> history = rn.fit(model, task, steps=100, optimizer=adam, clip=1.0, seed=0)
+        >>> task.baseline(), history.final_score
+        (0.5, 1.0)
     """
     check_module("model", model)
     check_is("task", task, Task)
@@ -265,6 +298,14 @@ def evaluate(model: nn.Module, task: Task, *, size: int = 10_000, seed: int) -> 
     """The task's score of a model on ``size`` fresh sequences; the model's mode is kept.
 
     ``size`` is at least 1 and ``seed`` at least 0; equal seeds give equal sequences.
+
+    Examples:
+        >>> task = rn.tasks.latch(length=1, cue=1)  # the one input, -1 or 1, tells the class
+        >>> linear = torch.nn.utils.skip_init(torch.nn.Linear, 1, 2, bias=False)
+        >>> linear.weight.data = torch.tensor([[-1.0], [1.0]])
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), linear)
+        >>> rn.evaluate(model, task, size=1000, seed=0), task.baseline()
+        (1.0, 0.5)
     """
     check_module("model", model)
     check_is("task", task, Task)

@@ -39,7 +39,15 @@ class NonFinite:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A verdict, ``healthy``, ``vanishing``, ``exploding`` or ``non-finite``, and its reasons."""
+    """A verdict, ``healthy``, ``vanishing``, ``exploding`` or ``non-finite``, and its reasons.
+
+    Examples:
+        >>> diagnosis = rn.Diagnosis("vanishing", ("far over near is 1e-9, below 0.001",))
+        >>> diagnosis.verdict
+        'vanishing'
+        >>> print(diagnosis)
+        vanishing: far over near is 1e-9, below 0.001
+    """
 
     verdict: str
     reasons: tuple[str, ...]
@@ -67,6 +75,19 @@ class GradientHistory:
         layers: the modules with weights, in the order in which the model called them, L; one that
             is called at every step, as a cell in a loop, stands there once for each call.
         by_layer: norm of the gradient with respect to each one's output, (M, L).
+
+    Examples:
+        >>> layer = torch.nn.utils.skip_init(torch.nn.Linear, 1, 1)
+        >>> layer.weight.data, layer.bias.data = torch.tensor([[2.0]]), torch.tensor([1.0])
+        >>> optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+        >>> monitor = rn.GradientMonitor(layer)
+        >>> layer(torch.tensor([[4.0]])).sum().backward()
+        >>> monitor.step(optimizer)
+        >>> history = monitor.history
+        >>> isinstance(history, rn.GradientHistory), history.names
+        (True, ('weight', 'bias'))
+        >>> history.grad_norm, history.update_ratio.round(3)
+        (array([[4., 1.]]), array([[0.2, 0.1]]))
     """
 
     names: tuple[str, ...]
@@ -113,6 +134,26 @@ class GradientMonitor:
 
     Raises:
         ValueError: a model without a parameter that is trained.
+
+    Examples:
+        >>> with torch.random.fork_rng():
+        ...     _ = torch.manual_seed(0)
+        ...     lstm = torch.nn.LSTM(1, 16, batch_first=True)
+        ...     x = torch.randn(8, 100, 1)
+        >>> optimizer = torch.optim.Adam(lstm.parameters(), lr=0.001)
+        >>> with rn.GradientMonitor(lstm) as monitor:
+        ...     for _ in range(10):
+        ...         output, _ = lstm(x)
+        ...         loss = (output[:, -1] - x[:, 0]).square().mean()  # the first input, at the end
+        ...         optimizer.zero_grad()
+        ...         loss.backward()
+        ...         optimizer.step()
+        >>> monitor.diagnosis().verdict  # print(monitor.diagnosis()) gives the reasons too
+        'vanishing'
+        >>> norms = monitor.history.by_lag["LSTM"]  # of 100 steps, at the first observation
+        >>> norms.shape, bool(norms[0, 99] < 1e-3 * norms[0, 0])
+        ((1, 100), True)
+        >>> ax = rn.plot.monitored(monitor.history)  # the norm of every weight's gradient
     """
 
     def __init__(
