@@ -36,8 +36,8 @@ class Cost:
             products with padding zeros too; what ``torch.utils.flop_counter`` counts.
         elementwise_flops: everything else: each addition, product and nonlinearity of a number
             counts 1.
-        bytes_read: weights and activations.
-        bytes_written: activations.
+        bytes_read: bytes of the weights and the activations that are read.
+        bytes_written: bytes of the activations that are written.
 
     Examples:
         >>> cost = rn.Cost(600, elementwise_flops=40, bytes_read=300, bytes_written=20)
@@ -96,6 +96,9 @@ def parameter_count(module: nn.Module) -> int:
     Two biases make the 2; without them it is 0. Peepholes add H each, full gate recurrence
     ``9 H^2``. A convolution has ``H (k D + 1)``.
 
+    Args:
+        module: any torch module.
+
     Examples:
         >>> cell = rn.LSTMCell(10, 20, generator=torch.Generator())
         >>> rn.parameter_count(cell), 4 * 20 * (10 + 20 + 2)
@@ -116,7 +119,10 @@ def step_cost(module: Cell | CausalConv1d, batch_size: int = 1) -> Cost:
 
     Args:
         module: one of our cells, or a :class:`CausalConv1d`.
-        batch_size: B.
+        batch_size: B, at least 1.
+
+    Raises:
+        TypeError: a module that is neither.
 
     Examples:
         >>> cell = rn.LSTMCell(10, 20, generator=torch.Generator())
@@ -162,8 +168,8 @@ def sequence_cost(
     Args:
         module: a cell, a layer, :class:`CausalConv1d` or :class:`TemporalConvNet`; a torch module
             by way of :func:`from_torch`.
-        batch_size: B.
-        length: T.
+        batch_size: B, at least 1.
+        length: T, at least 1.
         hoisted: whether the product of the inputs is taken out of the loop. Without, T steps.
 
     Raises:

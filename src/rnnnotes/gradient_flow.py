@@ -186,7 +186,11 @@ class LagNorms:
 def last_step_sum(output: Tensor) -> Tensor:
     """The loss of a plain probe: the sum of the last step's outputs, averaged over the batch.
 
-    Outputs (B, T, H); the loss is a scalar.
+    Args:
+        output: (B, T, H).
+
+    Returns:
+        A scalar.
 
     Examples:
         >>> output = torch.arange(12.0).reshape(2, 3, 2)
@@ -233,6 +237,9 @@ def gradient_norms_by_lag(
             A right-to-left cell has its own order: lag 0 is the sequence's beginning.
         reduce: ``"mean"`` over the batch, or ``"none"``. A loss that is a mean over the batch
             gives each sequence a gradient of 1/B of its own.
+
+    Returns:
+        T norms, lag 0 first, with what they are of; (T, B) if not reduced.
 
     Raises:
         ValueError: ``where`` is missing or unknown, or the loss does not depend on what is
@@ -295,6 +302,9 @@ def horizon(norms: LagNorms | Tensor | np.ndarray, fraction: float = 1e-3) -> fl
     Args:
         norms: (T,), lag 0 first.
         fraction: above 0 and below 1.
+
+    Returns:
+        A lag, in steps.
 
     Raises:
         ValueError: a norm at lag 0 that is not finite, with which nothing can be compared.
@@ -374,13 +384,19 @@ def untied_contributions(
 class CellPath(NamedTuple):
     """Gradients dL/dc by lag, (T, B, H) each: ``total = direct + rest``.
 
+    Attributes:
+        total: (T, B, H), by every way back.
+        direct: (T, B, H), along c alone.
+        rest: (T, B, H), what passes through a gate or a candidate at least once.
+
     Examples:
         >>> cell = rn.LSTMCell(1, 2, generator=torch.Generator())
-        >>> total, direct, rest = rn.direct_path(cell, torch.ones(1, 5, 1))
-        >>> total.shape, torch.equal(rest, total - direct)
-        (torch.Size([5, 1, 2]), True)
-        >>> rn.CellPath._fields
-        ('total', 'direct', 'rest')
+        >>> path = rn.direct_path(cell, torch.ones(1, 5, 1))
+        >>> isinstance(path, rn.CellPath), path.total.shape
+        (True, torch.Size([5, 1, 2]))
+        >>> total, direct, rest = path
+        >>> torch.allclose(total, direct + rest)
+        True
     """
 
     total: Tensor
@@ -403,6 +419,9 @@ def direct_path(
         x: (B, T, D).
         loss: from the hidden states (B, T, H) to a scalar.
         state: s_0; zeros if None.
+
+    Returns:
+        The gradients at lags 0 to T - 1: the whole, its direct part and the rest.
 
     Raises:
         TypeError: a cell without a cell state c.

@@ -161,6 +161,11 @@ def lstm_cell(
 
     Args:
         stage: 1 to 4.
+        title: what the stage adds, in a sentence, if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: another stage.
@@ -201,6 +206,10 @@ def lstm_variant(
     Args:
         variant: a name in :data:`rnnnotes.VARIANTS`.
         title: the change in a sentence if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: another name.
@@ -253,6 +262,10 @@ def gru_cell(
     Args:
         reset: ``"after"`` the product, torch's form, or ``"before"`` it, the paper's.
         title: a sentence on the form if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: another word.

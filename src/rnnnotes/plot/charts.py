@@ -117,9 +117,18 @@ def norms_by_lag(
         lags: (lags,) the x of each column; 0, 1, 2, … if None.
         horizon: {label: lag}: a dot on the line, and the lag in its label; None or infinite where
             it is never reached.
-        floor, ceiling: the smallest and the largest number of the type of that name, above 0.
+        floor: the smallest number of the type of that name, above 0.
+        ceiling: the largest one, above ``floor``.
+        type_name: that of the norms, for the labels of these two.
         quantiles: of the band; (0, 1) is the whole range of the seeds.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: norms of unequal length, below 0, or none above 0 and finite; an unknown label.
@@ -216,11 +225,19 @@ def learning_curves(
         curves: {label: (seeds, steps) or (steps,)}.
         steps: (steps,) the x of each column; 1, 2, 3, … if None.
         baseline: what the trivial predictor scores, drawn as a dashed line.
+        baseline_label: written over that line.
         window: each point is the mean of so many steps in a row (the x label says so); None
             takes as many as leave no more than 200 points.
         log: logarithmic y; the curves and the baseline must then be above 0.
         quantiles: of the band; (0, 1) is the whole range of the seeds.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: curves of unequal length, none that is finite, or, on a log axis, not above 0.
@@ -351,7 +368,15 @@ def success_by_length(
             or one for each length.
         confidence: of the intervals.
         baseline: a share from 0 to 1, drawn as a dashed line.
+        baseline_label: written over that line.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         TypeError: not three arrays to a label.
@@ -431,6 +456,13 @@ def contributions(
         share: above 0 and at most 1; the text names the fewest last steps that make this share.
         log: logarithmic y.
         hue: name of a colour.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: norms that are negative, not finite, or all 0.
@@ -523,6 +555,13 @@ def clipping_arrows(
         box: the threshold of value clipping, drawn as a square.
         ball: the threshold of norm clipping, drawn as a circle.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis; the number of the component if None.
+        ylabel: label of the y axis; the number of the component if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Examples:
         >>> gradient = np.array([3.0, 4.0])
@@ -634,11 +673,19 @@ def cliff(
     label says where it went.
 
     Args:
-        w: (n,) and b: (m,), increasing.
+        w: (n,), increasing.
+        b: (m,), increasing.
         error: (m, n), the error at (w[j], b[i]).
         paths: {label: (steps + 1, 2)} with rows (w, b), the first where all begin.
         levels: number of shades, of equal steps of error, at least 2.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: shapes that do not fit, axes that do not increase, a path that begins outside.
@@ -721,9 +768,16 @@ def dot_rows(
 
     Args:
         rows: {label: (seeds,)}, the first at the top.
-        threshold: drawn as a dashed vertical line with ``threshold_label`` over it.
+        threshold: drawn as a dashed vertical line.
+        threshold_label: written beside it; its value if None.
         log: logarithmic x.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: no row, or no value that can be drawn.
@@ -816,6 +870,13 @@ def spectrum(
     Args:
         matrices: (H, H), or {label: (H, H)}.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: a matrix that is not square and finite.
@@ -870,6 +931,13 @@ def gates_over_time(
         tokens: T texts to write under the steps instead of 1 to T.
         quantiles: of the band over units.
         colours: {name: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Examples:
         >>> gates = {"forget_gate": 0.9 * np.ones((5, 8)), "input_gate": 0.1 * np.ones((5, 8))}
@@ -933,6 +1001,13 @@ def monitored(
         most: so many parameters have a colour and a name, evenly from the smallest median to the
             largest; the others are thin and grey. At least 2.
         colours: {parameter: name of a colour}.
+        title: the quantity in words if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis; the quantity in words if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: no value above 0 and finite.
@@ -1001,11 +1076,22 @@ def phase_diagram(
     """Draw a quantity over two parameters as cells in two hues, each the stronger the farther out.
 
     Args:
-        x: (n,), y: (m,), increasing: the centres of the cells.
+        x: (n,), increasing: the centres of the columns.
+        y: (m,), increasing: the centres of the rows.
         z: (m, n), e.g. log10 of last over first gradient norm; ±Inf falls in the outermost shade,
             NaN is left blank.
         edges: increasing borders of the shades; with an odd number of shades the middle one stays
-            blank. Those below take the colour ``low``, those above ``high``.
+            blank.
+        low: name of the colour of the shades below the middle.
+        high: name of the colour of those above.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        zlabel: title of the key of the shades.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: shapes that do not fit, or axes that do not increase.

@@ -24,6 +24,13 @@ def rnn_folded(
 
     ``h_t = tanh(W_ih x_t + W_hh h_{t-1} + b)``, ``y_t = W_ho h_t``.
 
+    Args:
+        title: written over the drawing; nothing if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
+
     Examples:
         >>> ax = rn.plot.rnn_folded()
         >>> texts = [text.get_text() for text in ax.texts]
@@ -64,6 +71,11 @@ def rnn_unrolled(
         highlight_path: draw the way back from the loss at the last step to the first state, with
             the factor that each step multiplies the gradient by, the transpose of the step's
             Jacobian, ``J_t = diag(1 - h_t^2) W_hh``.
+        title: what the drawing shows, in a sentence, if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: another number of steps.
@@ -119,7 +131,15 @@ def bidirectional(
     title: str | None = "Bidirectional: two nets, each output sees both sides",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a bidirectional layer over ``steps`` steps (2 to 5): two nets with weights apart.
+    """Draw a bidirectional layer: two nets with weights apart.
+
+    Args:
+        steps: 2 to 5.
+        title: written over the drawing; nothing if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: another number of steps.
@@ -171,7 +191,16 @@ def stacked(
     title: str | None = "Stacked: the states of one layer are the inputs of the next",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw ``layers`` (2 or 3) recurrent layers over ``steps`` steps (2 to 5), a colour a layer.
+    """Draw recurrent layers, one over the other, a colour a layer.
+
+    Args:
+        layers: 2 or 3.
+        steps: 2 to 5.
+        title: written over the drawing; nothing if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: other numbers of layers or steps.
@@ -207,6 +236,13 @@ def truncation(
     ax: Axes | None = None,
 ) -> Axes:
     """Draw how far gradients travel: in full, in windows of four steps, of random lengths.
+
+    Args:
+        title: written over the drawing; nothing if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Examples:
         >>> ax = rn.plot.truncation(title=None)
@@ -245,6 +281,13 @@ def clipping(
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a cut through an error surface with a cliff, and the steps with and without clipping.
+
+    Args:
+        title: written over the drawing; nothing if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Examples:
         >>> ax = rn.plot.clipping(title="A cliff")

@@ -49,7 +49,11 @@ class Adding(Task):
 def adding(length: int = 100) -> Adding:
     """The adding problem: ``y = u_i + u_j``, i marked in the first half and j in the second.
 
-    ``length`` T >= 2 steps; the mean squared error of always answering 1 is 1/6.
+    The numbers are U(0, 1). Its baseline is the mean squared error of always answering 1, which
+    is 1/6.
+
+    Args:
+        length: T, at least 2.
 
     Examples:
         >>> task = rn.tasks.adding(length=8)

@@ -39,7 +39,13 @@ LABELS = ("inside_string", "inside_comment", "bracket_depth", "indentation", "co
 
 
 class TextBatch(NamedTuple):
-    """A :class:`Batch` that knows its place: ``positions`` (B, T) of the inputs in the text.
+    """A :class:`Batch` that knows its place in the text.
+
+    Attributes:
+        inputs: (B, T, 97), one-hot characters.
+        targets: (B, T) long, the character after each of them.
+        lengths: (B,) long, T of each.
+        positions: (B, T) long, of the inputs in the text.
 
     Examples:
         >>> task = rn.tasks.characters(length=1000, part="held_out")
@@ -170,10 +176,16 @@ class Characters(Task):
 def characters(length: int = 100, part: str = "train") -> Characters:
     """Which character comes next, in the source of modules of Python's standard library?
 
-    ``length`` T >= 1; ``part``: ``"train"`` (25 modules) or ``"held_out"`` (8 others). ``sample``
-    takes windows anywhere, ``windows`` takes the text in order. The vocabulary is the same for
-    every Python: end of line, the 95 printable characters of ASCII, and one for all others. The
-    text is that of the running Python, so versions differ: ``record`` says which it is.
+    ``sample`` takes windows anywhere, ``windows`` takes the text in order. The vocabulary is the
+    same for every Python: end of line, the 95 printable characters of ASCII, and one for all
+    others. The text is that of the running Python, so versions differ: ``record`` says which it is.
+
+    Its baseline is the accuracy of always answering the commonest character; ``baseline_bits`` has
+    the bits per character of counting characters, or pairs of them.
+
+    Args:
+        length: T, at least 1.
+        part: ``"train"`` (25 modules) or ``"held_out"`` (8 others).
 
     Examples:
         >>> task = rn.tasks.characters(length=20, part="held_out")

@@ -61,8 +61,13 @@ class Copy(Task):
 def copy(length: int = 50, symbols: int = 8, copied: int = 10) -> Copy:
     """A string of S symbols, ``length`` steps of wait, the last one a signal, and the string again.
 
-    ``length`` >= 1; ``symbols`` K >= 2, drawn evenly; ``copied`` S >= 1. The lag from a symbol to
-    its copy is S + ``length``.
+    The lag from a symbol to its copy is S + ``length``. Its baseline is 1/K, the accuracy of
+    answering one symbol throughout; ``baseline_loss`` is what knowing the blanks costs, in nats.
+
+    Args:
+        length: steps of the wait, at least 1.
+        symbols: K, drawn evenly, at least 2.
+        copied: S, the string's length, at least 1.
 
     Examples:
         >>> task = rn.tasks.copy(length=3, symbols=4, copied=2)

@@ -75,10 +75,14 @@ class TemporalOrder(Task):
 def temporal_order(length: int = 100, rule: str = "pascanu") -> TemporalOrder:
     """Two symbols, each X or Y, far apart among distractors; the class is their order: XX XY YX YY.
 
-    ``rule="hochreiter"``: 8 symbols, the start E and the trigger B at the ends, T drawn evenly from
-    ``length`` to 1.1 ``length``, the two symbols at steps [T/10, 2T/10] and [5T/10, 6T/10] of
-    ``length`` (100: 10 to 20 and 50 to 60). ``rule="pascanu"``: 6 symbols, T = ``length``, the same
-    places without their last step. ``length`` >= 10.
+    Its baseline is 1/4, the accuracy of guessing.
+
+    Args:
+        length: T, at least 10.
+        rule: ``"hochreiter"``: 8 symbols, the start E and the trigger B at the ends, T drawn evenly
+            from ``length`` to 1.1 ``length``, the two symbols at steps [T/10, 2T/10] and [5T/10,
+            6T/10] of ``length`` (100: 10 to 20 and 50 to 60). ``"pascanu"``: 6 symbols, T =
+            ``length``, the same places without their last step.
 
     Examples:
         >>> task = rn.tasks.temporal_order(length=50)

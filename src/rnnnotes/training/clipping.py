@@ -18,10 +18,16 @@ def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
 
     ``clip(g) = threshold / |g| * g if |g| >= threshold else g``
 
-    A number, or a tensor of any shape; ``threshold`` is above 0. The result is written as the
-    threshold with the sign of g, which is the same number but for rounding, and right for an
-    infinite g, where the quotient would give NaN. A NaN stays NaN: a size cannot be given to what
-    has none.
+    The result is written as the threshold with the sign of g, which is the same number but for
+    rounding, and right for an infinite g, where the quotient would give NaN. A NaN stays NaN: a
+    size cannot be given to what has none.
+
+    Args:
+        g: a number, or a tensor of any shape.
+        threshold: above 0.
+
+    Returns:
+        A number, or a new tensor of the shape of g.
 
     Examples:
         >>> rn.clip_scalar(-30.0, threshold=5.0), rn.clip_scalar(2.0, threshold=5.0)
@@ -43,12 +49,13 @@ def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
 def gradient_norm(parameters: Parameters) -> float:
     """The Euclidean norm of all gradients taken as one vector; 0.0 where there is none.
 
-    ``parameters`` as for :func:`clip_norm_`, of any shape.
-
     ``norm = sqrt(sum_p ||g_p||^2)``
 
     Summed in float64, so that it is finite wherever every gradient is: in float32 the square of
     1e20 overflows and that of 1e-30 vanishes.
+
+    Args:
+        parameters: as for :func:`clip_norm_`, of any shape.
 
     Examples:
         >>> layer = torch.nn.utils.skip_init(torch.nn.Linear, 1, 1)
@@ -64,15 +71,23 @@ def clip_norm_(parameters: Parameters, max_norm: float, *, nonfinite: str = "err
 
     ``g_p <- g_p * min(1, max_norm / norm)``, with the norm of :func:`gradient_norm`.
 
-    Returns the norm before clipping. ``parameters``: a tensor of any shape, several, or (name,
-    tensor) pairs, as of ``named_parameters()``, whose names then appear in errors; those without
-    gradient are left out. ``max_norm`` is above 0. ``nonfinite`` says what a gradient with NaN or
-    Inf does: ``"error"`` raises FloatingPointError and names the first such parameter; ``"skip"``
-    sets every gradient to None, so that an optimiser's step changes nothing; ``"pass"`` leaves the
-    gradients as they are.
-
     Equal to ``torch.nn.utils.clip_grad_norm_`` but for its divisor norm + 1e-6, which shrinks a
     little more, and for its norm in the gradients' own precision.
+
+    Args:
+        parameters: a tensor of any shape, several, or (name, tensor) pairs, as of
+            ``named_parameters()``, whose names then appear in errors; those without gradient are
+            left out.
+        max_norm: above 0.
+        nonfinite: what a gradient with NaN or Inf does: ``"error"`` raises; ``"skip"`` sets every
+            gradient to None, so that an optimiser's step changes nothing; ``"pass"`` leaves the
+            gradients as they are.
+
+    Returns:
+        The norm before clipping.
+
+    Raises:
+        FloatingPointError: a gradient with NaN or Inf; it names the first such parameter.
 
     Examples:
         >>> weight = torch.zeros(2, requires_grad=True)
@@ -110,8 +125,11 @@ def clip_value_(parameters: Parameters, clip_value: float) -> None:
 
     ``g_i <- min(max(g_i, -clip_value), clip_value)``
 
-    ``parameters`` as for :func:`clip_norm_`, of any shape. ``clip_value`` is above 0; NaN stays
-    NaN. Equal to ``torch.nn.utils.clip_grad_value_``.
+    NaN stays NaN. Equal to ``torch.nn.utils.clip_grad_value_``.
+
+    Args:
+        parameters: as for :func:`clip_norm_`, of any shape.
+        clip_value: largest size of an entry, above 0.
 
     Examples:
         >>> weight = torch.zeros(3, requires_grad=True)

@@ -88,7 +88,12 @@ class SequenceModel(nn.Module):
                 parameter.uniform_(-1 / math.sqrt(size), 1 / math.sqrt(size), generator=generator)
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Outputs (B, C) or (B, T, C) of inputs (B, T, D); ``lengths`` (B,) of padded ones."""
+        """Outputs (B, C), or (B, T, C) of every step.
+
+        Args:
+            inputs: (B, T, D).
+            lengths: (B,) of padded sequences, from 1 to T; T everywhere if None.
+        """
         input_size = getattr(self.layer, "input_size", None)
         if input_size is not None:
             dtype = self.head.weight.dtype
@@ -197,7 +202,7 @@ def fit(
             padded; gives what ``task.loss`` takes. Changed in place.
         task: where batches, loss and score come from.
         steps: updates to make, at least 1.
-        batch_size: sequences in a batch.
+        batch_size: sequences in a batch, at least 1.
         optimizer: on the model's parameters, or a function from them to one, as
             ``functools.partial(torch.optim.Adam, lr=0.01)``.
         clip: largest norm of the gradient, above 0, or a function of the list of parameters that
@@ -212,13 +217,16 @@ def fit(
         callback: called after every update with the step (from 0) and the model.
         progress: whether to show a progress bar.
 
+    Returns:
+        The record of every step and evaluation. Training that diverges ends early, and says where.
+
     Examples:
         >>> generator = torch.Generator().manual_seed(0)
         >>> layer = rn.Recurrent(rn.GRUCell(2, 8, generator=generator))
         >>> model = rn.SequenceModel(layer, 2, generator=generator)
         >>> task = rn.tasks.recall(length=3, symbols=2)
         >>> adam = torch.optim.Adam(model.parameters(), lr=0.03)
-        >>> history = rn.fit(model, task, steps=100, optimizer=adam, clip=1.0, seed=0)
+        >>> history = rn.fit(model, task, steps=50, optimizer=adam, clip=1.0, seed=0)
         >>> task.baseline(), history.final_score
         (0.5, 1.0)
     """
@@ -297,7 +305,14 @@ def fit(
 def evaluate(model: nn.Module, task: Task, *, size: int = 10_000, seed: int) -> float:
     """The task's score of a model on ``size`` fresh sequences; the model's mode is kept.
 
-    ``size`` is at least 1 and ``seed`` at least 0; equal seeds give equal sequences.
+    Args:
+        model: as for :func:`fit`.
+        task: where sequences and score come from.
+        size: at least 1.
+        seed: of the sequences, at least 0; equal seeds give equal ones.
+
+    Returns:
+        Accuracy from 0 to 1, or a mean squared error, as the task's ``metric`` says.
 
     Examples:
         >>> task = rn.tasks.latch(length=1, cue=1)  # the one input, -1 or 1, tells the class

@@ -27,6 +27,8 @@ class NonFinite:
     before gradients: where it was seen, which need not be where it arose.
 
     Attributes:
+        step: the observation, from 0.
+        tensor: the parameter's name, with ``.grad`` for its gradient.
         entries: how many of the tensor's entries are NaN or Inf.
         kind: ``"NaN"``, ``"Inf"`` or ``"NaN and Inf"``.
     """
@@ -40,6 +42,10 @@ class NonFinite:
 @dataclass(frozen=True)
 class Diagnosis:
     """A verdict, ``healthy``, ``vanishing``, ``exploding`` or ``non-finite``, and its reasons.
+
+    Attributes:
+        verdict: one of these words.
+        reasons: the evidence, a phrase each, with the number measured and its threshold.
 
     Examples:
         >>> diagnosis = rn.Diagnosis("vanishing", ("far over near is 1e-9, below 0.001",))
@@ -131,6 +137,11 @@ class GradientMonitor:
             of float32.
         window: observations that a diagnosis looks back on.
         profile_every: observations between two profiles by lag and by layer, at least 1.
+
+    Attributes:
+        names: of the parameters that are trained.
+        first_nonfinite: the first NaN or Inf seen: its step, tensor, entries and kind; None if
+            none was.
 
     Raises:
         ValueError: a model without a parameter that is trained.
@@ -233,18 +244,26 @@ class GradientMonitor:
         self._versions = [p._version for p in self._parameters]
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Observe, make the optimiser's step, and measure the update it made."""
+        """Observe, make the optimiser's step, and measure the update it made.
+
+        Args:
+            optimizer: of the model's parameters.
+        """
         check_is("optimizer", optimizer, torch.optim.Optimizer)
         self.observe()
         optimizer.step()
         self._settle()
 
     def watch(self, states: Sequence[Tensor], name: str = "states") -> None:
-        """Follow the gradient with respect to these states (B, H), in the order of time, by lag.
+        """Follow the gradient with respect to states that a model keeps, by lag.
 
-        For a model that keeps its states, between its forward and its backward pass:
-        ``monitor.watch(trajectory.states)``. Of a pair (h, c) the first is followed; states that
-        need no gradient, as the first of zeros, are left out.
+        It is called between the forward and the backward pass:
+        ``monitor.watch(trajectory.states)``.
+
+        Args:
+            states: each (B, H), in the order of time. Of a pair (h, c) the first is followed; those
+                that need no gradient, as the first of zeros, are left out.
+            name: under which ``history.by_lag`` has them.
         """
         check_is("states", states, (list, tuple), "a list of tensors")
         states = [state[0] if isinstance(state, tuple) else state for state in states]
@@ -258,7 +277,11 @@ class GradientMonitor:
 
     @property
     def history(self) -> GradientHistory:
-        """All that has been observed, as arrays."""
+        """All that has been observed, as arrays.
+
+        Raises:
+            ValueError: nothing has been.
+        """
         self._settle()
         if not self._rows:
             raise ValueError("history: expected at least one observation, got none")

@@ -16,7 +16,14 @@ Weights = Tensor | Iterable[Tensor]
 def l1_penalty(weights: Weights) -> Tensor:
     """The sum of sizes, ``L1 = sum |w|``, over all entries of a tensor or of several.
 
-    Tensors of any shape. Raises ValueError if there is none.
+    Args:
+        weights: a tensor of any shape, or several.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: no tensor.
 
     Examples:
         >>> rn.l1_penalty(torch.tensor([[1.0, -2.0], [0.0, 3.0]]))
@@ -30,8 +37,16 @@ def l1_penalty(weights: Weights) -> Tensor:
 def l2_penalty(weights: Weights) -> Tensor:
     """Half the sum of squares, ``L2 = 1/2 sum w^2``, over all entries of a tensor or of several.
 
-    Its gradient is w, which is what SGD's ``weight_decay=1`` adds. Tensors of any shape. Raises
-    ValueError if there is none.
+    Its gradient is w, which is what SGD's ``weight_decay=1`` adds.
+
+    Args:
+        weights: a tensor of any shape, or several.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: no tensor.
 
     Examples:
         >>> weight = torch.tensor([3.0, -4.0], requires_grad=True)
@@ -58,6 +73,9 @@ def omega_penalty(loss: Tensor, trajectory: Trajectory) -> Tensor:
     Args:
         loss: a scalar computed from ``trajectory``; its graph is kept for ``loss.backward()``.
         trajectory: of an :class:`ElmanCell`, from ``unroll``, every sequence of T steps.
+
+    Returns:
+        A scalar, 0 where every step keeps the gradient's size.
 
     Raises:
         TypeError: a trajectory of another cell.

@@ -14,7 +14,12 @@ State = Any  # what a layer takes and gives: a tensor, nested tuples of them, or
 class Window(NamedTuple):
     """Steps ``start`` to ``end`` (exclusive); those from ``first`` on have their loss here.
 
-    start <= first < end. The gradient stops at the state before ``start``.
+    Steps are counted from 0; start <= first < end.
+
+    Attributes:
+        start: first step that is run; the gradient stops at the state before it.
+        first: first step whose loss counts.
+        end: the step after the last one.
     """
 
     start: int
@@ -27,10 +32,15 @@ def truncation_windows(length: int, k1: int, k2: int) -> list[Window]:
 
     ``end = min(length, first + k1)``, ``start = max(0, end - k2)``, with first 0, k1, 2 k1, ...
 
-    ``length`` and ``k1`` are at least 1 and ``k2`` at least ``k1``, so that every step's loss has a
-    gradient; if k1 and k2 are equal the windows follow one another. The loss of step t reaches back
-    to ``start``: its gradient comes from at most k2 steps, and at least k2 - k1 + 1 where the
-    sequence has as many.
+    If k1 and k2 are equal the windows follow one another. The loss of step t reaches back to
+    ``start``: its gradient comes from at most k2 steps, and at least k2 - k1 + 1 where the sequence
+    has as many.
+
+    Args:
+        length: T, at least 1.
+        k1: steps between the ends of two windows, at least 1.
+        k2: steps that a window reaches back from its end, at least ``k1``, so that every step's
+            loss has a gradient.
 
     Examples:
         >>> rn.truncation_windows(6, k1=3, k2=3)  # one after the other
@@ -46,7 +56,10 @@ def truncation_windows(length: int, k1: int, k2: int) -> list[Window]:
 
 
 def detach_state(state: State) -> State:
-    """The same state, tensors or nested tuples of them, without the graph that made it.
+    """The same state, without the graph that made it.
+
+    Args:
+        state: a tensor of any shape, nested tuples of them, or None, which stays None.
 
     Examples:
         >>> cell = rn.LSTMCell(1, 2, generator=torch.Generator())
