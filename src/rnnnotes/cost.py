@@ -36,8 +36,15 @@ class Cost:
             products with padding zeros too; what ``torch.utils.flop_counter`` counts.
         elementwise_flops: everything else: each addition, product and nonlinearity of a number
             counts 1.
-        bytes_read: weights and activations.
-        bytes_written: activations.
+        bytes_read: bytes of the weights and the activations that are read.
+        bytes_written: bytes of the activations that are written.
+
+    Examples:
+        >>> cost = rn.Cost(600, elementwise_flops=40, bytes_read=300, bytes_written=20)
+        >>> cost.flops, cost.bytes_moved, cost.arithmetic_intensity
+        (640, 320, 2.0)
+        >>> (cost + cost * 9).flops
+        6400
     """
 
     product_flops: int = 0
@@ -88,6 +95,14 @@ def parameter_count(module: nn.Module) -> int:
 
     Two biases make the 2; without them it is 0. Peepholes add H each, full gate recurrence
     ``9 H^2``. A convolution has ``H (k D + 1)``.
+
+    Args:
+        module: any torch module.
+
+    Examples:
+        >>> cell = rn.LSTMCell(10, 20, generator=torch.Generator())
+        >>> rn.parameter_count(cell), 4 * 20 * (10 + 20 + 2)
+        (2560, 2560)
     """
     check_module("module", module)
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
@@ -104,7 +119,18 @@ def step_cost(module: Cell | CausalConv1d, batch_size: int = 1) -> Cost:
 
     Args:
         module: one of our cells, or a :class:`CausalConv1d`.
-        batch_size: B.
+        batch_size: B, at least 1.
+
+    Raises:
+        TypeError: a module that is neither.
+
+    Examples:
+        >>> cell = rn.LSTMCell(10, 20, generator=torch.Generator())
+        >>> cost = rn.step_cost(cell, batch_size=8)
+        >>> cost.product_flops == 2 * 8 * 4 * 20 * (10 + 20)
+        True
+        >>> cost.bytes_written == 4 * 8 * (20 + 20)  # h and c, in float32
+        True
     """
     check_int("batch_size", batch_size)
     if isinstance(module, CausalConv1d):
@@ -142,12 +168,21 @@ def sequence_cost(
     Args:
         module: a cell, a layer, :class:`CausalConv1d` or :class:`TemporalConvNet`; a torch module
             by way of :func:`from_torch`.
-        batch_size: B.
-        length: T.
+        batch_size: B, at least 1.
+        length: T, at least 1.
         hoisted: whether the product of the inputs is taken out of the loop. Without, T steps.
 
     Raises:
         TypeError: a module that is not counted here.
+
+    Examples:
+        >>> cell = rn.LSTMCell(10, 20, generator=torch.Generator())
+        >>> whole = rn.sequence_cost(cell, batch_size=8, length=100)
+        >>> one_by_one = rn.sequence_cost(cell, batch_size=8, length=100, hoisted=False)
+        >>> whole.flops == one_by_one.flops == 100 * rn.step_cost(cell, batch_size=8).flops
+        True
+        >>> whole.bytes_read < one_by_one.bytes_read  # W_ih is read once
+        True
     """
     check_int("batch_size", batch_size)
     check_int("length", length)

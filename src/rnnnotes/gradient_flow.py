@@ -53,6 +53,14 @@ def step_jacobians(cell: Cell, x: Tensor, state: State | None = None) -> Tensor:
     Returns:
         (T, B, S, S); entry t - 1 is J_t. It holds T * B * S^2 numbers.
 
+    Examples:
+        >>> cell = rn.ElmanCell(2, 3, nonlinearity="identity", generator=torch.Generator())
+        >>> jacobians = rn.step_jacobians(cell, torch.ones(4, 5, 2))
+        >>> jacobians.shape
+        torch.Size([5, 4, 3, 3])
+        >>> torch.allclose(jacobians, cell.weight_hh)  # of a linear cell, at every step
+        True
+
     Source: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural
     networks, 2013, equation 5, there for the state before the nonlinearity.
     """
@@ -80,6 +88,14 @@ def jacobian_product(jacobians: Tensor, start: int = 0, end: int | None = None) 
 
     Returns:
         (B, S, S).
+
+    Examples:
+        >>> jacobians = 0.5 * torch.eye(2).expand(10, 1, 2, 2)  # 10 steps that halve the state
+        >>> rn.jacobian_product(jacobians, start=7)
+        tensor([[[0.1250, 0.0000],
+                 [0.0000, 0.1250]]])
+        >>> bool((rn.jacobian_product(jacobians) == torch.eye(2) / 2**10).all())
+        True
     """
     check_tensor("jacobians", jacobians, ("T", "B", "S", "S"), dtype="floating")
     steps, batch_size, size, _ = jacobians.shape
@@ -106,6 +122,14 @@ def state_gradients(loss: Tensor, trajectory: Trajectory) -> tuple[Tensor, ...]:
     Returns:
         One tensor (T, B, H) for each part of the state: (dL/dh,), or (dL/dh, dL/dc). Entry
         t - 1 belongs to state t; zero where the loss does not depend on the state.
+
+    Examples:
+        >>> cell = rn.ElmanCell(1, 1, nonlinearity="identity", generator=torch.Generator())
+        >>> _ = rn.identity_(cell.weight_hh, 0.5)
+        >>> trajectory = rn.unroll(cell, torch.zeros(1, 4, 1))
+        >>> (gradients,) = rn.state_gradients(trajectory.hidden[:, -1].sum(), trajectory)
+        >>> gradients.flatten()  # dL/dh_1 to dL/dh_4
+        tensor([0.1250, 0.2500, 0.5000, 1.0000])
     """
     _check_loss(loss)
     check_is("trajectory", trajectory, Trajectory)
@@ -128,6 +152,14 @@ class LagNorms:
     Attributes:
         values: (T,), or (T, B) if not reduced over the batch.
         measured: what the norm is of, in words.
+
+    Examples:
+        >>> norms = rn.LagNorms(torch.tensor([1.0, 0.5, 0.25]), measured="dL/dh")
+        >>> len(norms), norms[2], norms.measured
+        (3, tensor(0.2500), 'dL/dh')
+        >>> norms.lags
+        tensor([0, 1, 2])
+        >>> (line,) = plt.plot(norms.lags, norms)
     """
 
     values: Tensor
@@ -154,7 +186,19 @@ class LagNorms:
 def last_step_sum(output: Tensor) -> Tensor:
     """The loss of a plain probe: the sum of the last step's outputs, averaged over the batch.
 
-    Outputs (B, T, H); the loss is a scalar.
+    Args:
+        output: (B, T, H).
+
+    Returns:
+        A scalar.
+
+    Examples:
+        >>> output = torch.arange(12.0).reshape(2, 3, 2)
+        >>> output[:, -1]
+        tensor([[ 4.,  5.],
+                [10., 11.]])
+        >>> rn.last_step_sum(output)
+        tensor(15.)
     """
     check_tensor("output", output, ("B", "T", "H"), dtype="floating")
     return output[:, -1].sum(dim=1).mean()
@@ -194,9 +238,28 @@ def gradient_norms_by_lag(
         reduce: ``"mean"`` over the batch, or ``"none"``. A loss that is a mean over the batch
             gives each sequence a gradient of 1/B of its own.
 
+    Returns:
+        T norms, lag 0 first, with what they are of; (T, B) if not reduced.
+
     Raises:
         ValueError: ``where`` is missing or unknown, or the loss does not depend on what is
             measured.
+
+    Examples:
+        >>> cell = rn.ElmanCell(1, 4, nonlinearity="identity", generator=torch.Generator())
+        >>> _ = rn.identity_(cell.weight_hh, 0.5)  # each step back halves the gradient
+        >>> norms = rn.gradient_norms_by_lag(cell, torch.zeros(1, 30, 1))
+        >>> norms[:4]
+        tensor([2.0000, 1.0000, 0.5000, 0.2500])
+        >>> norms.measured
+        'dL/dh'
+
+        It looks into torch's layers, and into models that have them inside:
+
+        >>> lstm = rn.to_torch(rn.Recurrent(rn.LSTMCell(1, 4, generator=torch.Generator())))
+        >>> norms = rn.gradient_norms_by_lag(lstm, torch.zeros(8, 30, 1))
+        >>> type(lstm).__name__, len(norms), bool(norms[-1] < norms[0])
+        ('LSTM', 30, True)
     """
     check_module("module", module)
     check_is("x", x, Tensor, "a torch.Tensor")
@@ -240,8 +303,20 @@ def horizon(norms: LagNorms | Tensor | np.ndarray, fraction: float = 1e-3) -> fl
         norms: (T,), lag 0 first.
         fraction: above 0 and below 1.
 
+    Returns:
+        A lag, in steps.
+
     Raises:
         ValueError: a norm at lag 0 that is not finite, with which nothing can be compared.
+
+    Examples:
+        >>> norms = 0.5 ** torch.arange(30.0)  # 1, 1/2, 1/4, ...
+        >>> rn.horizon(norms)  # 2^-10 is the first below 1/1000
+        10
+        >>> rn.horizon(norms, fraction=0.3)
+        2
+        >>> rn.horizon(norms[:5])
+        inf
     """
     check_number("fraction", fraction, above=0, below=1)
     check_is("norms", norms, (LagNorms, Tensor, np.ndarray, list, tuple), "a tensor or an array")
@@ -274,6 +349,17 @@ def untied_contributions(
 
     Returns:
         (T, *shape of the parameter).
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cell = rn.ElmanCell(2, 3, generator=generator)
+        >>> x = torch.randn(4, 6, 2, generator=generator)
+        >>> parts = rn.untied_contributions(cell, x)
+        >>> parts.shape  # a gradient of weight_hh for each of 6 steps
+        torch.Size([6, 3, 3])
+        >>> rn.last_step_sum(rn.unroll(cell, x).hidden).backward()
+        >>> torch.allclose(parts.sum(0), cell.weight_hh.grad, atol=1e-6)
+        True
     """
     check_is("cell", cell, Cell)
     check_callable("loss", loss)
@@ -296,7 +382,22 @@ def untied_contributions(
 
 
 class CellPath(NamedTuple):
-    """Gradients dL/dc by lag, (T, B, H) each: ``total = direct + rest``."""
+    """Gradients dL/dc by lag, (T, B, H) each: ``total = direct + rest``.
+
+    Attributes:
+        total: (T, B, H), by every way back.
+        direct: (T, B, H), along c alone.
+        rest: (T, B, H), what passes through a gate or a candidate at least once.
+
+    Examples:
+        >>> cell = rn.LSTMCell(1, 2, generator=torch.Generator())
+        >>> path = rn.direct_path(cell, torch.ones(1, 5, 1))
+        >>> isinstance(path, rn.CellPath), path.total.shape
+        (True, torch.Size([5, 1, 2]))
+        >>> total, direct, rest = path
+        >>> torch.allclose(total, direct + rest)
+        True
+    """
 
     total: Tensor
     direct: Tensor
@@ -319,8 +420,18 @@ def direct_path(
         loss: from the hidden states (B, T, H) to a scalar.
         state: s_0; zeros if None.
 
+    Returns:
+        The gradients at lags 0 to T - 1: the whole, its direct part and the rest.
+
     Raises:
         TypeError: a cell without a cell state c.
+
+    Examples:
+        >>> cell = rn.LSTMCell(1, 2, generator=torch.Generator())
+        >>> _ = rn.forget_bias_(cell, 100.0)  # every forget gate is 1
+        >>> path = rn.direct_path(cell, torch.ones(1, 50, 1))
+        >>> torch.equal(path.direct[49], path.direct[0])  # the constant error carousel
+        True
 
     Source: Hochreiter and Schmidhuber, Long short-term memory, 1997, section 3.2.
     """

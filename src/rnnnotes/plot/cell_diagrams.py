@@ -161,9 +161,20 @@ def lstm_cell(
 
     Args:
         stage: 1 to 4.
+        title: what the stage adds, in a sentence, if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: another stage.
+
+    Examples:
+        >>> ax = rn.plot.lstm_cell(stage=2)  # without forget and output gate
+        >>> texts = [text.get_text() for text in ax.texts]
+        >>> "cₜ = cₜ₋₁ + iₜ · gₜ" in texts, "hₜ = tanh(cₜ)" in texts
+        (True, True)
     """
     if stage not in (1, 2, 3, 4):
         raise ValueError(f"stage: expected 1 to 4, got {stage}")
@@ -195,9 +206,21 @@ def lstm_variant(
     Args:
         variant: a name in :data:`rnnnotes.VARIANTS`.
         title: the change in a sentence if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: another name.
+
+    Examples:
+        >>> ax = rn.plot.lstm_variant("NOAF")
+        >>> [text.get_text() for text in ax.texts if text.get_text() == "no tanh"]
+        ['no tanh']
+        >>> plain = rn.plot.lstm_variant("NP", title="As torch has it")
+        >>> plain.texts[0].get_text()
+        'As torch has it'
     """
     check_choice("variant", variant, LSTM_VARIANTS)
     rows = LSTM_EQUATIONS[variant]
@@ -239,9 +262,18 @@ def gru_cell(
     Args:
         reset: ``"after"`` the product, torch's form, or ``"before"`` it, the paper's.
         title: a sentence on the form if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: another word.
+
+    Examples:
+        >>> ax = rn.plot.gru_cell(reset="before")
+        >>> "nₜ = tanh(W_in xₜ + W_hn (rₜ · hₜ₋₁))" in [text.get_text() for text in ax.texts]
+        True
     """
     check_choice("reset", reset, GRU_RESETS)
     ax = draw.canvas(ax, 250, GRU_RESETS[reset] if title is None else title)

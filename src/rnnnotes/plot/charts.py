@@ -117,12 +117,28 @@ def norms_by_lag(
         lags: (lags,) the x of each column; 0, 1, 2, … if None.
         horizon: {label: lag}: a dot on the line, and the lag in its label; None or infinite where
             it is never reached.
-        floor, ceiling: the smallest and the largest number of the type of that name, above 0.
+        floor: the smallest number of the type of that name, above 0.
+        ceiling: the largest one, above ``floor``.
+        type_name: that of the norms, for the labels of these two.
         quantiles: of the band; (0, 1) is the whole range of the seeds.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: norms of unequal length, below 0, or none above 0 and finite; an unknown label.
+
+    Examples:
+        >>> lags = np.arange(50)
+        >>> norms = {"halving": 0.5**lags, "keeping": np.ones(50)}
+        >>> ax = rn.plot.norms_by_lag(norms, horizon={"halving": rn.horizon(norms["halving"])})
+        >>> ax.get_yscale(), [text.get_text().splitlines() for text in ax.texts]
+        ('log', [['halving', 'horizon 10'], ['keeping']])
     """
     arrays = curves_of("norms", norms, "lags")
     check_number("floor", floor, above=0)
@@ -209,14 +225,29 @@ def learning_curves(
         curves: {label: (seeds, steps) or (steps,)}.
         steps: (steps,) the x of each column; 1, 2, 3, … if None.
         baseline: what the trivial predictor scores, drawn as a dashed line.
+        baseline_label: written over that line.
         window: each point is the mean of so many steps in a row (the x label says so); None
             takes as many as leave no more than 200 points.
         log: logarithmic y; the curves and the baseline must then be above 0.
         quantiles: of the band; (0, 1) is the whole range of the seeds.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: curves of unequal length, none that is finite, or, on a log axis, not above 0.
+
+    Examples:
+        >>> curves = {"sgd": np.ones((3, 100)), "adam": 0.5 * np.ones((3, 100))}  # 3 seeds
+        >>> curves["sgd"][0, 40:] = np.nan
+        >>> ax = rn.plot.learning_curves(curves, baseline=0.8)
+        >>> [" ".join(text.get_text().split()) for text in ax.texts]
+        ['trivial baseline', 'sgd (1 of 3 diverged)', 'adam']
     """
     arrays = curves_of("curves", curves, "steps")
     count = next(iter(arrays.values())).shape[1]
@@ -294,6 +325,14 @@ def wilson_interval(
     Raises:
         ValueError: counts outside of 0 to n, or no trial.
 
+    Examples:
+        >>> low, high = rn.plot.wilson_interval(8, 10)
+        >>> f"{low:.2f} to {high:.2f}"
+        '0.49 to 0.94'
+        >>> low, high = rn.plot.wilson_interval([0, 10], 10)  # not of width 0
+        >>> low.round(2), high.round(2)
+        (array([0.  , 0.72]), array([0.28, 1.  ]))
+
     Source: Wilson, Probable inference, the law of succession, and statistical inference, 1927.
     """
     successes, n = plain("successes", successes), plain("n", n)
@@ -329,11 +368,25 @@ def success_by_length(
             or one for each length.
         confidence: of the intervals.
         baseline: a share from 0 to 1, drawn as a dashed line.
+        baseline_label: written over that line.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         TypeError: not three arrays to a label.
         ValueError: counts outside of 0 to n.
+
+    Examples:
+        >>> lengths, successes = [10, 100, 1000], [10, 7, 0]  # of 10 seeds each
+        >>> ax = rn.plot.success_by_length({"LSTM": (lengths, successes, 10)}, baseline=0.5)
+        >>> ax.get_ylabel(), [label.get_text() for label in ax.get_xticklabels()]
+        ('share that succeeds', ['10', '100', '1000'])
     """
     labelled("successes", successes, "(lengths, successes, n)")
     if baseline is not None:
@@ -403,9 +456,22 @@ def contributions(
         share: above 0 and at most 1; the text names the fewest last steps that make this share.
         log: logarithmic y.
         hue: name of a colour.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: norms that are negative, not finite, or all 0.
+
+    Examples:
+        >>> parts = 0.5 ** np.arange(20)[::-1]  # norms of steps 1 to 20
+        >>> ax = rn.plot.contributions(parts, share=0.99)
+        >>> len(ax.patches) - 1, ax.texts[0].get_text()
+        (20, 'the last 7 of 20 steps make 99 %')
     """
     array = plain("parts", parts)
     array = array_of("parts", array[None] if array.ndim == 1 else array, ("seeds", "steps"))
@@ -489,6 +555,20 @@ def clipping_arrows(
         box: the threshold of value clipping, drawn as a square.
         ball: the threshold of norm clipping, drawn as a circle.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis; the number of the component if None.
+        ylabel: label of the y axis; the number of the component if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
+
+    Examples:
+        >>> gradient = np.array([3.0, 4.0])
+        >>> clipped = {"by norm": gradient / 5, "by value": np.array([1.0, 1.0])}
+        >>> ax = rn.plot.clipping_arrows(gradient, clipped, ball=1.0, box=1.0)
+        >>> [text.get_text().splitlines() for text in ax.texts if "turned" in text.get_text()]
+        [['by norm: length 1', 'turned by 0°'], ['by value: length 1.41', 'turned by 8°']]
     """
     gradient = array_of("gradient", gradient, ("n",))
     vectors = {"gradient": gradient}
@@ -593,14 +673,30 @@ def cliff(
     label says where it went.
 
     Args:
-        w: (n,) and b: (m,), increasing.
+        w: (n,), increasing.
+        b: (m,), increasing.
         error: (m, n), the error at (w[j], b[i]).
         paths: {label: (steps + 1, 2)} with rows (w, b), the first where all begin.
         levels: number of shades, of equal steps of error, at least 2.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: shapes that do not fit, axes that do not increase, a path that begins outside.
+
+    Examples:
+        >>> w, b = np.linspace(-1, 1, 21), np.linspace(-1, 1, 11)
+        >>> error = w**2 + b[:, None] ** 2
+        >>> path = 0.9 ** np.arange(10)[:, None] * [0.8, 0.6]
+        >>> ax = rn.plot.cliff(w, b, error, {"descent": path}, title="A bowl")
+        >>> [text.get_text() for text in ax.texts]
+        ['lowest error', 'descent']
     """
     w, b = increasing("w", w), increasing("b", b)
     error = array_of("error", error, ("m", "n"))
@@ -672,12 +768,25 @@ def dot_rows(
 
     Args:
         rows: {label: (seeds,)}, the first at the top.
-        threshold: drawn as a dashed vertical line with ``threshold_label`` over it.
+        threshold: drawn as a dashed vertical line.
+        threshold_label: written beside it; its value if None.
         log: logarithmic x.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: no row, or no value that can be drawn.
+
+    Examples:
+        >>> rows = {"LSTM": [0.91, 0.95, 0.97], "RNN": [0.5, 0.6, np.nan]}  # 3 seeds each
+        >>> ax = rn.plot.dot_rows(rows, threshold=0.9)
+        >>> [" ".join(label.get_text().split()) for label in ax.get_yticklabels()]
+        ['LSTM', 'RNN (1 of 3 off the axis)']
     """
     labelled("rows", rows, "(seeds,)")
     arrays = {label: array_of(f"rows[{label!r}]", row, ("seeds",)) for label, row in rows.items()}
@@ -761,9 +870,22 @@ def spectrum(
     Args:
         matrices: (H, H), or {label: (H, H)}.
         colours: {label: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: a matrix that is not square and finite.
+
+    Examples:
+        >>> rotation = np.array([[0.0, -1.0], [1.0, 0.0]])  # eigenvalues i and -i
+        >>> ax = rn.plot.spectrum({"rotation": rotation, "half of it": rotation / 2})
+        >>> [text.get_text().splitlines() for text in ax.texts]
+        [['rotation', 'spectral radius 1'], ['half of it', 'spectral radius 0.5']]
     """
     matrices = matrices if isinstance(matrices, Mapping) else {"": matrices}
     hues, ends = line_colours(labelled("matrices", matrices, "(H, H)"), colours), []
@@ -809,6 +931,21 @@ def gates_over_time(
         tokens: T texts to write under the steps instead of 1 to T.
         quantiles: of the band over units.
         colours: {name: name of a colour}.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
+
+    Examples:
+        >>> gates = {"forget_gate": 0.9 * np.ones((5, 8)), "input_gate": 0.1 * np.ones((5, 8))}
+        >>> ax = rn.plot.gates_over_time(gates, tokens="hello")
+        >>> [text.get_text() for text in ax.texts]
+        ['forget gate', 'input gate']
+        >>> ax.lines[0].get_color() == rn.plot.colour("forget_gate")
+        True
     """
     check_quantiles(quantiles)
     units = {}
@@ -864,9 +1001,26 @@ def monitored(
         most: so many parameters have a colour and a name, evenly from the smallest median to the
             largest; the others are thin and grey. At least 2.
         colours: {parameter: name of a colour}.
+        title: the quantity in words if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis; the quantity in words if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: no value above 0 and finite.
+
+    Examples:
+        >>> layer = torch.nn.utils.skip_init(torch.nn.Linear, 1, 1)
+        >>> monitor = rn.GradientMonitor(layer)
+        >>> for step in range(3):
+        ...     layer(torch.ones(1, 1)).sum().backward()  # gradients add up: 1, 2, 3
+        ...     monitor.observe()
+        >>> ax = rn.plot.monitored(monitor.history)
+        >>> ax.get_title(loc="left"), ax.lines[0].get_ydata()
+        ('Gradient norm of each parameter', array([1., 2., 3.]))
     """
     check_choice("quantity", quantity, QUANTITIES)
     check_int("most", most, 2)
@@ -922,14 +1076,32 @@ def phase_diagram(
     """Draw a quantity over two parameters as cells in two hues, each the stronger the farther out.
 
     Args:
-        x: (n,), y: (m,), increasing: the centres of the cells.
+        x: (n,), increasing: the centres of the columns.
+        y: (m,), increasing: the centres of the rows.
         z: (m, n), e.g. log10 of last over first gradient norm; ±Inf falls in the outermost shade,
             NaN is left blank.
         edges: increasing borders of the shades; with an odd number of shades the middle one stays
-            blank. Those below take the colour ``low``, those above ``high``.
+            blank.
+        low: name of the colour of the shades below the middle.
+        high: name of the colour of those above.
+        title: written over the drawing; nothing if None.
+        xlabel: label of the x axis.
+        ylabel: label of the y axis.
+        zlabel: title of the key of the shades.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: shapes that do not fit, or axes that do not increase.
+
+    Examples:
+        >>> radius, length = np.linspace(0.5, 1.5, 11), np.array([10, 20, 30])
+        >>> decades = length[:, None] * np.log10(radius)
+        >>> ax = rn.plot.phase_diagram(radius, length, decades, edges=(-3, -1, 1, 3))
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['above 3', '1 to 3', '−1 to 1', '−3 to −1', 'below −3']
     """
     x, y, z = increasing("x", x), increasing("y", y), array_of("z", z, ("m", "n"))
     if z.shape != (len(y), len(x)):

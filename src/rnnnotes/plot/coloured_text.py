@@ -37,6 +37,14 @@ class ColouredText:
     Raises:
         TypeError: characters that are not strings.
         ValueError: lengths that differ, values that are infinite, limits that are not in order.
+
+    Examples:
+        >>> text = rn.plot.ColouredText("abc", [0.0, 0.5, 1.0], meaning="how sure")
+        >>> text.levels  # of nine shades
+        (0, 4, 8)
+        >>> text
+        abc
+        (how sure: 0 to 1)
     """
 
     def __init__(

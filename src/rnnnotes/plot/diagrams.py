@@ -23,6 +23,19 @@ def rnn_folded(
     """Draw the folded RNN: input, state with its loop, output, and the equation.
 
     ``h_t = tanh(W_ih x_t + W_hh h_{t-1} + b)``, ``y_t = W_ho h_t``.
+
+    Args:
+        title: written over the drawing; nothing if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
+
+    Examples:
+        >>> ax = rn.plot.rnn_folded()
+        >>> texts = [text.get_text() for text in ax.texts]
+        >>> "hₜ = tanh(W_ih xₜ + W_hh hₜ₋₁ + b)" in texts, "yₜ = W_ho hₜ" in texts
+        (True, True)
     """
     ax = draw.canvas(ax, 176, title)
     x = 92
@@ -58,9 +71,19 @@ def rnn_unrolled(
         highlight_path: draw the way back from the loss at the last step to the first state, with
             the factor that each step multiplies the gradient by, the transpose of the step's
             Jacobian, ``J_t = diag(1 - h_t^2) W_hh``.
+        title: what the drawing shows, in a sentence, if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: another number of steps.
+
+    Examples:
+        >>> ax = rn.plot.rnn_unrolled(steps=3, highlight_path=True)
+        >>> [text.get_text() for text in ax.texts if "×" in text.get_text()]
+        ['× J₃ᵀ', '× J₂ᵀ', '× J₁ᵀ']
     """
     if steps not in range(2, 7):
         raise ValueError(f"steps: expected 2 to 6, got {steps}")
@@ -108,10 +131,24 @@ def bidirectional(
     title: str | None = "Bidirectional: two nets, each output sees both sides",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a bidirectional layer over ``steps`` steps (2 to 5): two nets with weights apart.
+    """Draw a bidirectional layer: two nets with weights apart.
+
+    Args:
+        steps: 2 to 5.
+        title: written over the drawing; nothing if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: another number of steps.
+
+    Examples:
+        >>> ax = rn.plot.bidirectional(steps=3)
+        >>> arrows = [text.get_text() for text in ax.texts if text.get_text() in "→←"]
+        >>> arrows.count("→"), arrows.count("←")
+        (3, 3)
     """
     if steps not in range(2, 6):
         raise ValueError(f"steps: expected 2 to 5, got {steps}")
@@ -154,10 +191,24 @@ def stacked(
     title: str | None = "Stacked: the states of one layer are the inputs of the next",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw ``layers`` (2 or 3) recurrent layers over ``steps`` steps (2 to 5), a colour a layer.
+    """Draw recurrent layers, one over the other, a colour a layer.
+
+    Args:
+        layers: 2 or 3.
+        steps: 2 to 5.
+        title: written over the drawing; nothing if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
 
     Raises:
         ValueError: other numbers of layers or steps.
+
+    Examples:
+        >>> ax = rn.plot.stacked(layers=2, steps=3, title=None)
+        >>> [text.get_text() for text in ax.texts if "layer" in text.get_text()]
+        ['layer 1', 'layer 2']
     """
     if layers not in (2, 3) or steps not in range(2, 6):
         raise ValueError(f"layers, steps: expected 2 to 3 and 2 to 5, got {layers} and {steps}")
@@ -184,7 +235,20 @@ def truncation(
     title: str | None = "How far back the gradient goes, cut or not",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how far gradients travel: in full, in windows of four steps, of random lengths."""
+    """Draw how far gradients travel: in full, in windows of four steps, of random lengths.
+
+    Args:
+        title: written over the drawing; nothing if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
+
+    Examples:
+        >>> ax = rn.plot.truncation(title=None)
+        >>> [" ".join(text.get_text().split()) for text in ax.texts if text.get_text()][:3]
+        ['all the way', 'every four steps', 'at random']
+    """
     ax = draw.canvas(ax, 200, title)
     rows = (
         ("all the way", (12,)),
@@ -216,7 +280,20 @@ def clipping(
     title: str | None = "At the cliff a full step flies off; a clipped one lands below",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw a cut through an error surface with a cliff, and the steps with and without clipping."""
+    """Draw a cut through an error surface with a cliff, and the steps with and without clipping.
+
+    Args:
+        title: written over the drawing; nothing if None.
+        ax: where to draw; a figure of its own if None.
+
+    Returns:
+        The axes with the drawing.
+
+    Examples:
+        >>> ax = rn.plot.clipping(title="A cliff")
+        >>> [text.get_text() for text in ax.texts if "clipped" in text.get_text()]
+        ['not clipped', 'clipped']
+    """
     ax = draw.canvas(ax, 186, title)
     w = np.linspace(24, 410, 240)
     error = 56 + 0.0009 * (w - 262) ** 2 + 86 / (1 + np.exp(-(w - 318) / 4))

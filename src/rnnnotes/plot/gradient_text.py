@@ -48,6 +48,13 @@ class GradientText:
         TypeError: characters that are not strings, a matrix that does not hold numbers.
         ValueError: no characters, another shape, values that are negative, infinite or NaN, or
             not 0 right of the diagonal, ``start`` out of range.
+
+    Examples:
+        >>> text = rn.plot.GradientText("abc", [[1.0, 0, 0], [0.5, 1.0, 0], [2.0, 0.0, 1.0]])
+        >>> text.levels  # each row by its largest value
+        ((8,), (4, 8), (8, 0, 4))
+        >>> text.describe(2)
+        'The prediction after “c”, character 3 of 3, depends most on “a” (2 back), then “c” itself.'
     """
 
     def __init__(

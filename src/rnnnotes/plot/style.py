@@ -32,7 +32,20 @@ WEIGHTS = {
 def colour(name: str) -> str:
     """Return the hex of a palette colour, or of what a colour stands for.
 
-    ``colour("teal") == colour("hidden")``. Raises ValueError for a name that is neither.
+    ``colour("teal") == colour("hidden")``.
+
+    Args:
+        name: of :data:`LIGHT`, of :data:`MEANING`, or ``"weight_ih"``, ``"weight_hh"``,
+            ``"weight_ho"``.
+
+    Raises:
+        ValueError: another name.
+
+    Examples:
+        >>> rn.plot.colour("teal")
+        '#0e7490'
+        >>> rn.plot.colour("hidden") == rn.plot.colour("teal")  # of hidden states
+        True
     """
     check_choice("colour", name, [*LIGHT, *MEANING, *WEIGHTS])
     return LIGHT[MEANING.get(name, WEIGHTS.get(name, name))]
@@ -104,7 +117,21 @@ def wrap(text: str, width: float, size: float | None = None, weight: str = "norm
 
 
 def set_title(ax: Axes, text: str | None) -> Text | None:
-    """Write a title that fits: flush with the figure if it has one axes, else with the panel."""
+    """Write a title that fits: flush with the figure if it has one axes, else with the panel.
+
+    Args:
+        ax: over which it stands.
+        text: broken into lines where it is too long; None or empty writes nothing.
+
+    Returns:
+        matplotlib's text, or None without one.
+
+    Examples:
+        >>> figure, ax = plt.subplots(figsize=(3, 2))
+        >>> title = rn.plot.set_title(ax, "A title that is too long for one line of a small figure")
+        >>> len(title.get_text().splitlines()) > 1, ax.get_title(loc="left") == title.get_text()
+        (True, True)
+    """
     check_is("ax", ax, Axes)
     if not text:
         return None
@@ -125,8 +152,18 @@ def set_title(ax: Axes, text: str | None) -> Text | None:
 def panel_titles(axes: Iterable[Axes] | np.ndarray, titles: Iterable[str]) -> None:
     """Write one title over each panel, wrapped to its width; a count that differs is an error.
 
+    Args:
+        axes: the panels, in an array of any shape or a list.
+        titles: one for each, by rows.
+
     Raises:
         ValueError: a title too few or too many.
+
+    Examples:
+        >>> figure, axes = plt.subplots(1, 2)
+        >>> rn.plot.panel_titles(axes, ["Clipped", "Not clipped"])
+        >>> [ax.get_title(loc="left") for ax in axes]
+        ['Clipped', 'Not clipped']
     """
     axes, titles = np.ravel(axes).tolist(), list(titles)
     if len(axes) != len(titles):
@@ -155,7 +192,19 @@ class _Powers(Locator):
 
 
 def power_ticks(axis: Axis) -> None:
-    """Put a logarithmic axis's ticks at powers of ten, written 0.01, 1, 100, 1e−6, 1e12."""
+    """Put a logarithmic axis's ticks at powers of ten, written 0.01, 1, 100, 1e−6, 1e12.
+
+    Args:
+        axis: ``ax.xaxis`` or ``ax.yaxis``.
+
+    Examples:
+        >>> figure, ax = plt.subplots()
+        >>> (line,) = ax.loglog([1, 10, 100], [1e-6, 1e-3, 1])
+        >>> rn.plot.power_ticks(ax.yaxis)
+        >>> figure.canvas.draw()
+        >>> [label.get_text() for label in ax.get_yticklabels()]
+        ['1e−6', '1e−4', '0.01', '1']
+    """
     check_is("axis", axis, Axis)
     axis.set_major_locator(_Powers())
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
@@ -210,9 +259,24 @@ def _bottom(block):
 def label_lines(ax: Axes, ends: Sequence[tuple], width: float = 110) -> list[Annotation]:
     """Write labels beside the ends of lines, apart from each other, and return them.
 
-    ``ends``: a list of (text, x, y, hex) or (text, x, y, hex, side), x and y in data coordinates;
-    side 1 writes the label above the end and -1 below it, 0 beside it. Call it last: limits and
-    scale must stand. ``width``: points before a label is wrapped.
+    Call it last: limits and scale must stand.
+
+    Args:
+        ax: the axes with the lines.
+        ends: a list of (text, x, y, hex) or (text, x, y, hex, side), x and y in data coordinates;
+            side 1 writes the label above the end and -1 below it, 0 beside it.
+        width: points before a label is wrapped.
+
+    Raises:
+        TypeError: an end that is no such tuple.
+
+    Examples:
+        >>> figure, ax = plt.subplots()
+        >>> lines = ax.plot([0, 1], [[1.0, 1.0], [2.0, 2.1]])
+        >>> blue, pink = rn.plot.colour("blue"), rn.plot.colour("pink")
+        >>> labels = rn.plot.label_lines(ax, [("tanh", 1, 2.0, blue), ("relu", 1, 2.1, pink)])
+        >>> [(label.get_text(), label.get_color()) for label in labels]
+        [('tanh', '#0b5fa5'), ('relu', '#be185d')]
     """
     return _label(ax, ends, width, column=False)
 
@@ -220,7 +284,24 @@ def label_lines(ax: Axes, ends: Sequence[tuple], width: float = 110) -> list[Ann
 def label_column(ax: Axes, ends: Sequence[tuple], width: float = 130) -> list[Annotation]:
     """Write labels in one column right of the axes, each joined to its point by a thin line.
 
-    Arguments as for ``label_lines``: for points that lie in the midst of a drawing.
+    For points that lie in the midst of a drawing.
+
+    Args:
+        ax: the axes with the points.
+        ends: as for :func:`label_lines`.
+        width: points before a label is wrapped.
+
+    Raises:
+        TypeError: an end that is no such tuple.
+
+    Examples:
+        >>> figure, ax = plt.subplots()
+        >>> (points,) = ax.plot([0.2, 0.8], [0.3, 0.7], "o")
+        >>> ink = rn.plot.colour("ink")
+        >>> ends = [("saddle", 0.2, 0.3, ink), ("minimum", 0.8, 0.7, ink)]
+        >>> labels = rn.plot.label_column(ax, ends)
+        >>> [label.get_text() for label in labels]
+        ['saddle', 'minimum']
     """
     return _label(ax, ends, width, column=True)
 

@@ -49,7 +49,23 @@ class Adding(Task):
 def adding(length: int = 100) -> Adding:
     """The adding problem: ``y = u_i + u_j``, i marked in the first half and j in the second.
 
-    ``length`` T >= 2 steps; the mean squared error of always answering 1 is 1/6.
+    The numbers are U(0, 1). Its baseline is the mean squared error of always answering 1, which
+    is 1/6.
+
+    Args:
+        length: T, at least 2.
+
+    Examples:
+        >>> task = rn.tasks.adding(length=8)
+        >>> batch = task.sample(4, torch.Generator().manual_seed(0))
+        >>> numbers, marks = batch.inputs.unbind(-1)
+        >>> marks.sum(1)
+        tensor([2., 2., 2., 2.])
+        >>> torch.allclose(batch.targets[:, 0], (numbers * marks).sum(1))
+        True
+        >>> round(1 / task.baseline(), 6)  # it is 1/6
+        6.0
+
     Source: Hochreiter & Schmidhuber 1997, experiment 4 (there with numbers in [-1, 1]), in the form
     of Le, Jaitly & Hinton 2015.
     """

@@ -66,8 +66,10 @@ class Agreement(Task):
     def baseline(self, predictor: str = "majority") -> float:
         """The accuracy of a predictor that does not follow the grammar, from the probabilities.
 
-        ``"majority"``: the commoner verb. ``"nearest noun"``: the number of the last noun before
-        the verb, wrong if that is an attractor that mismatches. ``"subject"``: the ceiling.
+        Args:
+            predictor: ``"majority"``: the commoner verb. ``"nearest noun"``: the number of the last
+                noun before the verb, wrong if that is an attractor that mismatches.
+                ``"subject"``: the ceiling.
         """
         check_choice("predictor", predictor, PREDICTORS)
         if predictor == "majority":
@@ -129,10 +131,29 @@ def agreement(
 ) -> Agreement:
     """After "the writer of the old books", "is": the subject's number, not that of a nearer noun.
 
-    ``distance`` words stand between the subject and the verb: ``attractors`` phrases ("of the
-    books", 3 words each), filled up with adjectives, or with adverbs where there is no attractor.
-    An attractor differs in number from the subject with probability ``mismatch``; the subject is
-    plural with probability ``plural``.
+    Its baseline is the accuracy of always answering the commoner verb, 1/2 unless ``plural`` is
+    given; following the nearest noun is wrong with probability ``mismatch``.
+
+    Args:
+        distance: words between the subject and the verb, at least 3 for each attractor. What the
+            phrases leave is filled up with adjectives, or with adverbs if there is no attractor.
+        attractors: phrases with a nearer noun, as "of the books", at least 0.
+        mismatch: probability that an attractor differs in number from the subject, from 0 to 1.
+        plural: probability that the subject is plural, from 0 to 1.
+
+    Raises:
+        ValueError: too few words for the attractors.
+
+    Examples:
+        >>> task = rn.tasks.agreement(distance=4, attractors=1, mismatch=0.25)
+        >>> batch = task.sample(2, torch.Generator().manual_seed(0))
+        >>> len(task.text(batch.inputs)[0].split())  # such as "the writer of the old books"
+        6
+        >>> task.verbs
+        ('is', 'are')
+        >>> task.baseline("majority"), task.baseline("nearest noun"), task.ceiling()
+        (0.5, 0.75, 1.0)
+
     Source: Linzen, Dupoux & Goldberg 2016, as an artificial grammar.
     """
     return Agreement(distance, attractors, mismatch, plural)

@@ -15,8 +15,17 @@ IGNORED = -100  # the target of a position that counts neither in the loss nor i
 class Batch(NamedTuple):
     """Sequences with their answers.
 
-    ``inputs`` (B, T, D), zero beyond a sequence's length; ``targets`` (B,) or (B, 1) for one answer
-    per sequence, (B, T) for one per step; ``lengths`` (B,) long, the steps of each sequence.
+    Attributes:
+        inputs: (B, T, D), zero beyond a sequence's length.
+        targets: (B,) or (B, 1) for one answer per sequence, (B, T) for one per step.
+        lengths: (B,) long, the steps of each sequence.
+
+    Examples:
+        >>> inputs = torch.zeros(2, 5, 3)  # two sequences, the second with 4 steps
+        >>> targets, lengths = torch.tensor([0, 1]), torch.tensor([5, 4])
+        >>> batch = rn.tasks.Batch(inputs, targets, lengths)
+        >>> batch.inputs.shape, batch.targets.shape, batch.lengths
+        (torch.Size([2, 5, 3]), torch.Size([2]), tensor([5, 4]))
     """
 
     inputs: Tensor
@@ -27,10 +36,24 @@ class Batch(NamedTuple):
 class Task(ABC):
     """A task: frozen, picklable, with its own distribution of sequences and its own score.
 
-    ``readout`` says where the answer is due: ``"last"`` (after the last step) or ``"all"`` (at
-    every step). ``metric`` is ``"accuracy"`` (targets are class numbers, the loss is the
-    cross-entropy in nats) or ``"mse"`` (targets are real, loss and score are the mean squared
-    error).
+    Attributes:
+        name: of the task, in a word or two.
+        readout: where the answer is due: ``"last"`` (after the last step) or ``"all"`` (at every
+            step).
+        metric: ``"accuracy"`` (targets are class numbers, the loss is the cross-entropy in nats) or
+            ``"mse"`` (targets are real, loss and score are the mean squared error).
+        length: of the sequences, in steps, as the task counts it.
+
+    Examples:
+        >>> task = rn.tasks.adding(length=50)
+        >>> isinstance(task, rn.tasks.Task), task.input_size, task.output_size
+        (True, 2, 1)
+        >>> inputs, targets, lengths = task.sample(10_000, torch.Generator().manual_seed(0))
+        >>> always_one = torch.ones(10_000, 1)  # the mean, without a look at the inputs
+        >>> round(task.score(always_one, targets), 2), round(task.baseline(), 2)
+        (0.17, 0.17)
+        >>> task.is_better(0.01, than=task.baseline())
+        True
     """
 
     name: ClassVar[str]
@@ -57,7 +80,12 @@ class Task(ABC):
         """A batch, with the arguments already checked."""
 
     def sample(self, batch_size: int, generator: torch.Generator) -> Batch:
-        """``batch_size`` independent sequences; equal generators give equal batches."""
+        """Independent sequences with their answers; equal generators give equal batches.
+
+        Args:
+            batch_size: B, at least 1.
+            generator: source of randomness.
+        """
         check_int("batch_size", batch_size)
         check_generator("generator", generator)
         return self._draw(batch_size, generator)
@@ -65,7 +93,9 @@ class Task(ABC):
     def loss(self, output: Tensor, targets: Tensor) -> Tensor:
         """The scalar to minimise: cross-entropy in nats, or mean squared error.
 
-        ``output`` (B, C) for ``readout="last"``, (B, T, C) for ``"all"``.
+        Args:
+            output: (B, C) for ``readout="last"``, (B, T, C) for ``"all"``.
+            targets: of a batch: (B,) or (B, 1), or (B, T).
         """
         self._check_output(output, targets)
         if self.metric == "mse":
@@ -75,7 +105,11 @@ class Task(ABC):
     def score(self, output: Tensor, targets: Tensor) -> float:
         """Accuracy in [0, 1] over the answers that count, or mean squared error.
 
-        Shapes as for :meth:`loss`. An answer with NaN in it is wrong; a squared error is NaN.
+        An answer with NaN in it is wrong; a squared error is NaN.
+
+        Args:
+            output: (B, C) for ``readout="last"``, (B, T, C) for ``"all"``.
+            targets: of a batch: (B,) or (B, 1), or (B, T).
         """
         self._check_output(output, targets)
         if self.metric == "mse":
@@ -88,11 +122,20 @@ class Task(ABC):
         return ((answers == targets) & counted).sum().item() / counted.sum().item()
 
     def counted(self, per_step: Tensor) -> Tensor:
-        """Those of the answers that the score counts; all, unless a task says otherwise."""
+        """Those of the answers that the score counts; all, unless a task says otherwise.
+
+        Args:
+            per_step: (B,), or (B, T) of every step.
+        """
         return per_step
 
     def is_better(self, score: float, than: float) -> bool:
-        """Whether ``score`` beats ``than``: higher for accuracy, lower for squared error."""
+        """Whether one score beats another: higher for accuracy, lower for squared error.
+
+        Args:
+            score: the one.
+            than: the other.
+        """
         return score < than if self.metric == "mse" else score > than
 
     def _check_output(self, output: Tensor, targets: Tensor) -> None:

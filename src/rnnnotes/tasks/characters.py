@@ -39,7 +39,22 @@ LABELS = ("inside_string", "inside_comment", "bracket_depth", "indentation", "co
 
 
 class TextBatch(NamedTuple):
-    """A :class:`Batch` that knows its place: ``positions`` (B, T) of the inputs in the text."""
+    """A :class:`Batch` that knows its place in the text.
+
+    Attributes:
+        inputs: (B, T, 97), one-hot characters.
+        targets: (B, T) long, the character after each of them.
+        lengths: (B,) long, T of each.
+        positions: (B, T) long, of the inputs in the text.
+
+    Examples:
+        >>> task = rn.tasks.characters(length=1000, part="held_out")
+        >>> first, second, *_ = task.windows(batch_size=2)
+        >>> isinstance(first, rn.tasks.TextBatch), first.inputs.shape
+        (True, torch.Size([2, 1000, 97]))
+        >>> first.positions[0, -1], second.positions[0, 0]  # row 0 goes on in row 0
+        (tensor(999), tensor(1000))
+    """
 
     inputs: Tensor
     targets: Tensor
@@ -161,10 +176,28 @@ class Characters(Task):
 def characters(length: int = 100, part: str = "train") -> Characters:
     """Which character comes next, in the source of modules of Python's standard library?
 
-    ``length`` T >= 1; ``part``: ``"train"`` (25 modules) or ``"held_out"`` (8 others). ``sample``
-    takes windows anywhere, ``windows`` takes the text in order. The vocabulary is the same for
-    every Python: end of line, the 95 printable characters of ASCII, and one for all others. The
-    text is that of the running Python, so versions differ: ``record`` says which it is.
+    ``sample`` takes windows anywhere, ``windows`` takes the text in order. The vocabulary is the
+    same for every Python: end of line, the 95 printable characters of ASCII, and one for all
+    others. The text is that of the running Python, so versions differ: ``record`` says which it is.
+
+    Its baseline is the accuracy of always answering the commonest character; ``baseline_bits`` has
+    the bits per character of counting characters, or pairs of them.
+
+    Args:
+        length: T, at least 1.
+        part: ``"train"`` (25 modules) or ``"held_out"`` (8 others).
+
+    Examples:
+        >>> task = rn.tasks.characters(length=20, part="held_out")
+        >>> batch = task.sample(4, torch.Generator().manual_seed(0))
+        >>> batch.inputs.shape
+        torch.Size([4, 20, 97])
+        >>> task.text(batch.inputs)[0] in task.source
+        True
+        >>> bool((batch.targets[:, :-1] == batch.inputs.argmax(-1)[:, 1:]).all())  # what comes next
+        True
+        >>> task.baseline_bits("bigram") < task.baseline_bits("unigram") < 6.6  # log2(97)
+        True
     """
     return Characters(length, part)
 
@@ -192,6 +225,15 @@ def syntax_labels(source: str) -> dict[str, Tensor]:
     Raises:
         ValueError: an empty source, or one that does not tokenize; what does not is for the
             running Python's tokenizer to say, and 3.12's lets a stray ``$`` or ``?`` pass.
+
+    Examples:
+        >>> labels = rn.tasks.syntax_labels("f(['a'])  # b")
+        >>> labels["bracket_depth"].tolist()
+        [0, 1, 2, 2, 2, 2, 2, 1, 0, 0, 0, 0, 0]
+        >>> labels["inside_string"].tolist()
+        [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+        >>> labels["inside_comment"].tolist()
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
     """
     check_is("source", source, str)
     if not source:

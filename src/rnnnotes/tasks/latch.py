@@ -48,9 +48,24 @@ class Latch(Task):
 def latch(length: int = 20, cue: int = 3, noise: float = 0.2) -> Latch:
     """One of two classes, told by the first L of T inputs; then Gaussian noise; then its number.
 
-    ``u_t = 2 y - 1`` at the first ``cue`` steps, y the class, 0 or 1, equally likely; after them
-    noise of mean 0 and standard deviation ``noise`` >= 0 (0: blank). ``cue`` L >= 1; ``length`` T
-    >= L steps in all.
+    ``u_t = 2 y - 1`` at the first L steps, y the class, 0 or 1, equally likely; after them noise of
+    mean 0. Its baseline is 1/2, the accuracy of guessing.
+
+    Args:
+        length: T, the steps in all, at least L.
+        cue: L, the steps that tell the class, at least 1.
+        noise: standard deviation of the noise, at least 0 (0: blank).
+
+    Examples:
+        >>> task = rn.tasks.latch(length=6, cue=2, noise=0.0)
+        >>> batch = task.sample(50, torch.Generator().manual_seed(0))
+        >>> batch.inputs[batch.targets == 1][0].flatten()
+        tensor([1., 1., 0., 0., 0., 0.])
+        >>> batch.inputs[batch.targets == 0][0].flatten()
+        tensor([-1., -1.,  0.,  0.,  0.,  0.])
+        >>> task.baseline()
+        0.5
+
     Source: Bengio, Simard & Frasconi, Learning long-term dependencies with gradient descent is
     difficult, 1994, the minimal task, whose cue is learnt along with the weights; here it is given,
     as in Schmidhuber, Hochreiter & Bengio, Evaluating benchmark problems by random guessing, 2001.

@@ -54,8 +54,9 @@ class MackeyGlass(Task):
     def baseline(self, predictor: str = "mean") -> float:
         """Mean squared error of a trivial predictor, over all sequences of the task.
 
-        ``"mean"``: answering the mean errs by the variance of the answers. ``"last value"``:
-        answering the last value seen, which reads the input.
+        Args:
+            predictor: ``"mean"``: answering the mean errs by the variance of the answers. ``"last
+                value"``: answering the last value seen, which reads the input.
         """
         check_choice("predictor", predictor, PREDICTORS)
         runs = self._runs()
@@ -66,7 +67,9 @@ class MackeyGlass(Task):
     def nrmse(self, output: Tensor, targets: Tensor) -> float:
         """``sqrt(mean((output - target)^2) / variance)``, of all answers; 1 for the mean.
 
-        Output and targets (B, 1).
+        Args:
+            output: (B, 1).
+            targets: (B, 1).
         """
         return math.sqrt(self.score(output, targets) / self.baseline())
 
@@ -86,8 +89,23 @@ def mackey_glass(
 ) -> MackeyGlass:
     """Forecast the Mackey-Glass series: from T values in a row, the one ``horizon`` steps on.
 
-    ``length`` T and ``horizon`` >= 1, in units of the equation's time; ``tau`` the delay; the rest
-    as :func:`mackey_glass_series` has it.
+    Its baseline is the variance of the series, the mean squared error of always answering the
+    mean; ``baseline("last value")`` has that of repeating the last value seen.
+
+    Args:
+        length: T, at least 1, in units of the equation's time, as ``horizon`` is.
+        horizon: steps from the last input to the answer, at least 1.
+        tau: the equation's delay, above 0.
+        squash: whether the series is squashed, as :func:`mackey_glass_series` has it.
+
+    Examples:
+        >>> task = rn.tasks.mackey_glass(length=20, horizon=6)
+        >>> batch = task.sample(4, torch.Generator().manual_seed(0))
+        >>> batch.inputs.shape, batch.targets.shape
+        (torch.Size([4, 20, 1]), torch.Size([4, 1]))
+        >>> later = rn.tasks.mackey_glass(length=20, horizon=84)
+        >>> round(task.baseline(), 2), round(later.baseline(), 2)  # the variance of the series
+        (0.05, 0.05)
     """
     return MackeyGlass(length, horizon, tau, squash)
 
@@ -114,12 +132,14 @@ def mackey_glass_series(
 
     Args:
         length: number of values, at least 1.
-        tau: delay, a whole number of steps; at 17 the series is mildly chaotic.
+        tau: delay, above 0, a whole number of the solver's steps; at 17 the series is mildly
+            chaotic.
         beta: production, above 0.
         gamma: decay, above 0.
         exponent: n, above 0.
-        step: of the solver, in units of time.
-        stride: solver's steps from one value to the next: ``step * stride`` = 1 unit of time.
+        step: of the solver, in units of time, above 0.
+        stride: solver's steps from one value to the next, at least 1: ``step * stride`` = 1 unit of
+            time.
         history: above 0, or (B,) for a batch of runs.
         discard: values left out at the start, where the history still shows; at least 0.
         squash: whether to give ``tanh(x - 1)``, which lies around 0, instead of x.
@@ -129,6 +149,15 @@ def mackey_glass_series(
 
     Raises:
         ValueError: a delay that is not a whole number of steps.
+
+    Examples:
+        >>> series = rn.tasks.mackey_glass_series(500)
+        >>> series.shape, series.dtype
+        (torch.Size([500]), torch.float64)
+        >>> bool(0.2 < series.min() and series.max() < 1.4)
+        True
+        >>> rn.tasks.mackey_glass_series(4, history=1.0, discard=0)  # 1 is a point of rest
+        tensor([1.0000, 1.0000, 1.0000, 1.0000], dtype=torch.float64)
 
     Source: Mackey and Glass, Oscillation and chaos in physiological control systems, 1977; in the
     form and with the squashing of Jaeger and Haas, Harnessing nonlinearity, 2004.
@@ -208,6 +237,14 @@ def nrmse84(
         warmup: true values that each forecast starts from, at least 1.
         tau: of the series.
         squash: as the series that the forecaster was fitted to.
+
+    Examples:
+        >>> def mean_so_far(inputs, steps):  # or the forecast of an EchoStateNetwork
+        ...     return inputs.mean(dim=1, keepdim=True).expand(-1, steps, -1)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> error = rn.tasks.nrmse84(mean_so_far, generator=generator, runs=1000)
+        >>> round(error, 1)
+        1.0
 
     Source: Jaeger and Haas, Harnessing nonlinearity, 2004.
     """

@@ -47,8 +47,25 @@ class Recall(Task):
 def recall(length: int = 20, symbols: int = 4, noise: float = 0.0) -> Recall:
     """One of K symbols at step 0, then ``length`` blank steps, then its name: a lag of ``length``.
 
-    ``length`` >= 0; ``symbols`` K >= 2, equally likely; ``noise`` >= 0, the standard deviation of
-    Gaussian noise on all K inputs of the steps that follow the symbol (0: blank).
+    Its baseline is 1/K, the accuracy of guessing.
+
+    Args:
+        length: steps after the symbol, at least 0.
+        symbols: K, equally likely, at least 2.
+        noise: standard deviation of Gaussian noise on all K inputs of the steps that follow the
+            symbol, at least 0 (0: blank).
+
+    Examples:
+        >>> task = rn.tasks.recall(length=3, symbols=4)
+        >>> batch = task.sample(100, torch.Generator().manual_seed(0))
+        >>> batch.inputs[batch.targets == 2][0]
+        tensor([[0., 0., 1., 0.],
+                [0., 0., 0., 0.],
+                [0., 0., 0., 0.],
+                [0., 0., 0., 0.]])
+        >>> task.baseline()
+        0.25
+
     Source: the latching task of Bengio, Simard & Frasconi 1994 (see ``latch``) with K classes, told
     by one step.
     """

@@ -57,11 +57,14 @@ class Sentiment(Task):
     def ceiling(self, context: str = "left") -> float:
         """The accuracy that no predictor of that context can exceed in expectation, exactly.
 
-        ``"left"``: the best guess of each intensifier's sentiment from the words up to it. That is
-        the sum, over all that can stand there, of the larger of both joint probabilities:
+        For ``"left"`` it is the best guess of each intensifier's sentiment from the words up to it.
+        That is the sum, over all that can stand there, of the larger of both joint probabilities:
         sum_w max_s P(s) P(w_1 | s) ... P(w_j | s), with P(s) 1/2 in the first clause, and
-        ``keep`` for the sentiment that the conjunction announces in the others. ``"both"``: 1,
-        since the adjective follows.
+        ``keep`` for the sentiment that the conjunction announces in the others.
+
+        Args:
+            context: ``"left"``: the words up to the intensifier; ``"both"``: all words, which makes
+                it 1, since the adjective follows.
         """
         check_choice("context", context, ("left", "both"))
         if context == "both":
@@ -121,10 +124,27 @@ def sentiment(
 ) -> Sentiment:
     """In "the movie was terribly exciting", what sentiment has "terribly"? The next words tell.
 
-    The answer, due at every intensifier, is the sentiment of the adjective that follows its group
-    of ``intensifiers``. "terribly" and "awfully" lean to the negative: an intensifier's own
-    colour agrees with its adjective with probability ``lean``. Of ``clauses`` clauses, one after
-    "and" has the sentiment of that before, one after "but" the other, with probability ``keep``.
-    ``clauses`` and ``intensifiers`` >= 1; ``lean`` and ``keep`` from 0.5 to 1.
+    The answer, due at every intensifier, is the sentiment of the adjective that follows its group.
+    "terribly" and "awfully" lean to the negative, "wonderfully" and "incredibly" to the positive.
+    A clause after "and" has the sentiment of the one before, one after "but" the other.
+
+    Its baseline is 1/2, the accuracy of guessing; ``ceiling("left")`` is the best that a reader
+    from the left can do, ``ceiling("both")`` is 1.
+
+    Args:
+        clauses: at least 1.
+        intensifiers: before each adjective, at least 1.
+        lean: probability that an intensifier's own colour agrees with its adjective, from 0.5 to 1.
+        keep: probability that a clause does as its conjunction says, from 0.5 to 1.
+
+    Examples:
+        >>> task = rn.tasks.sentiment(clauses=1, lean=0.7)
+        >>> batch = task.sample(2, torch.Generator().manual_seed(0))
+        >>> len(task.text(batch.inputs)[0].split())  # such as "the movie was terribly exciting"
+        5
+        >>> (batch.targets != -100).sum(1)  # an answer is due at the intensifier alone
+        tensor([1, 1])
+        >>> task.baseline(), task.ceiling("left"), task.ceiling("both")
+        (0.5, 0.7, 1.0)
     """
     return Sentiment(clauses, intensifiers, lean, keep)

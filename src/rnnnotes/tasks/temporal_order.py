@@ -75,10 +75,25 @@ class TemporalOrder(Task):
 def temporal_order(length: int = 100, rule: str = "pascanu") -> TemporalOrder:
     """Two symbols, each X or Y, far apart among distractors; the class is their order: XX XY YX YY.
 
-    ``rule="hochreiter"``: 8 symbols, the start E and the trigger B at the ends, T drawn evenly from
-    ``length`` to 1.1 ``length``, the two symbols at steps [T/10, 2T/10] and [5T/10, 6T/10] of
-    ``length`` (100: 10 to 20 and 50 to 60). ``rule="pascanu"``: 6 symbols, T = ``length``, the same
-    places without their last step. ``length`` >= 10.
+    Its baseline is 1/4, the accuracy of guessing.
+
+    Args:
+        length: T, at least 10.
+        rule: ``"hochreiter"``: 8 symbols, the start E and the trigger B at the ends, T drawn evenly
+            from ``length`` to 1.1 ``length``, the two symbols at steps [T/10, 2T/10] and [5T/10,
+            6T/10] of ``length`` (100: 10 to 20 and 50 to 60). ``"pascanu"``: 6 symbols, T =
+            ``length``, the same places without their last step.
+
+    Examples:
+        >>> task = rn.tasks.temporal_order(length=50)
+        >>> task.windows, task.baseline()
+        (((5, 9), (25, 29)), 0.25)
+        >>> batch = task.sample(200, torch.Generator().manual_seed(0))
+        >>> first = batch.inputs[:, 5:10, 1].sum(1)  # 0 for X, 1 for Y
+        >>> second = batch.inputs[:, 25:30, 1].sum(1)
+        >>> bool((batch.targets == 2 * first + second).all())
+        True
+
     Source: Hochreiter & Schmidhuber 1997, experiment 6a; Pascanu, Mikolov & Bengio 2013, whose
     text puts the second symbol at [4T/10, 5T/10] and whose published code has it here.
     """

@@ -18,10 +18,22 @@ def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
 
     ``clip(g) = threshold / |g| * g if |g| >= threshold else g``
 
-    A number, or a tensor of any shape; ``threshold`` is above 0. The result is written as the
-    threshold with the sign of g, which is the same number but for rounding, and right for an
-    infinite g, where the quotient would give NaN. A NaN stays NaN: a size cannot be given to what
-    has none.
+    The result is written as the threshold with the sign of g, which is the same number but for
+    rounding, and right for an infinite g, where the quotient would give NaN. A NaN stays NaN: a
+    size cannot be given to what has none.
+
+    Args:
+        g: a number, or a tensor of any shape.
+        threshold: above 0.
+
+    Returns:
+        A number, or a new tensor of the shape of g.
+
+    Examples:
+        >>> rn.clip_scalar(-30.0, threshold=5.0), rn.clip_scalar(2.0, threshold=5.0)
+        (-5.0, 2.0)
+        >>> rn.clip_scalar(torch.tensor([3.0, -7.0, float("inf")]), threshold=5.0)
+        tensor([ 3., -5.,  5.])
 
     Source: Mikolov, Statistical language models based on neural networks, 2012, where it is a
     piece of practical advice.
@@ -37,12 +49,19 @@ def clip_scalar(g: float | Tensor, threshold: float) -> float | Tensor:
 def gradient_norm(parameters: Parameters) -> float:
     """The Euclidean norm of all gradients taken as one vector; 0.0 where there is none.
 
-    ``parameters`` as for :func:`clip_norm_`, of any shape.
-
     ``norm = sqrt(sum_p ||g_p||^2)``
 
     Summed in float64, so that it is finite wherever every gradient is: in float32 the square of
     1e20 overflows and that of 1e-30 vanishes.
+
+    Args:
+        parameters: as for :func:`clip_norm_`, of any shape.
+
+    Examples:
+        >>> layer = torch.nn.utils.skip_init(torch.nn.Linear, 1, 1)
+        >>> layer.weight.grad, layer.bias.grad = torch.tensor([[3.0]]), torch.tensor([4.0])
+        >>> rn.gradient_norm(layer.parameters())
+        5.0
     """
     return _norm([parameter.grad for _, parameter in _with_gradient(parameters)])
 
@@ -52,15 +71,35 @@ def clip_norm_(parameters: Parameters, max_norm: float, *, nonfinite: str = "err
 
     ``g_p <- g_p * min(1, max_norm / norm)``, with the norm of :func:`gradient_norm`.
 
-    Returns the norm before clipping. ``parameters``: a tensor of any shape, several, or (name,
-    tensor) pairs, as of ``named_parameters()``, whose names then appear in errors; those without
-    gradient are left out. ``max_norm`` is above 0. ``nonfinite`` says what a gradient with NaN or
-    Inf does: ``"error"`` raises FloatingPointError and names the first such parameter; ``"skip"``
-    sets every gradient to None, so that an optimiser's step changes nothing; ``"pass"`` leaves the
-    gradients as they are.
-
     Equal to ``torch.nn.utils.clip_grad_norm_`` but for its divisor norm + 1e-6, which shrinks a
     little more, and for its norm in the gradients' own precision.
+
+    Args:
+        parameters: a tensor of any shape, several, or (name, tensor) pairs, as of
+            ``named_parameters()``, whose names then appear in errors; those without gradient are
+            left out.
+        max_norm: above 0.
+        nonfinite: what a gradient with NaN or Inf does: ``"error"`` raises; ``"skip"`` sets every
+            gradient to None, so that an optimiser's step changes nothing; ``"pass"`` leaves the
+            gradients as they are.
+
+    Returns:
+        The norm before clipping.
+
+    Raises:
+        FloatingPointError: a gradient with NaN or Inf; it names the first such parameter.
+
+    Examples:
+        >>> weight = torch.zeros(2, requires_grad=True)
+        >>> weight.grad = torch.tensor([3.0, 4.0])
+        >>> rn.clip_norm_(weight, max_norm=1.0)  # the norm before
+        5.0
+        >>> weight.grad
+        tensor([0.6000, 0.8000])
+        >>> weight.grad = torch.tensor([3.0, float("nan")])
+        >>> rn.clip_norm_(weight, max_norm=1.0, nonfinite="skip"), weight.grad
+        (nan, None)
+
     Source: Pascanu, Mikolov & Bengio 2013, algorithm 1.
     """
     check_positive("max_norm", max_norm)
@@ -86,8 +125,18 @@ def clip_value_(parameters: Parameters, clip_value: float) -> None:
 
     ``g_i <- min(max(g_i, -clip_value), clip_value)``
 
-    ``parameters`` as for :func:`clip_norm_`, of any shape. ``clip_value`` is above 0; NaN stays
-    NaN. Equal to ``torch.nn.utils.clip_grad_value_``.
+    NaN stays NaN. Equal to ``torch.nn.utils.clip_grad_value_``.
+
+    Args:
+        parameters: as for :func:`clip_norm_`, of any shape.
+        clip_value: largest size of an entry, above 0.
+
+    Examples:
+        >>> weight = torch.zeros(3, requires_grad=True)
+        >>> weight.grad = torch.tensor([0.5, -4.0, 30.0])
+        >>> rn.clip_value_(weight, clip_value=1.0)
+        >>> weight.grad
+        tensor([ 0.5000, -1.0000,  1.0000])
     """
     check_positive("clip_value", clip_value)
     gradients = [parameter.grad for _, parameter in _with_gradient(parameters)]

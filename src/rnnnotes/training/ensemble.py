@@ -43,6 +43,20 @@ class Ensemble:
 
     Raises:
         ValueError: no model, or models of more than one form.
+
+    Examples:
+        >>> def model(seed):
+        ...     generator = torch.Generator().manual_seed(seed)
+        ...     layer = rn.Recurrent(rn.LSTMCell(2, 8, generator=generator))
+        ...     return rn.SequenceModel(layer, 1, generator=generator)
+        >>> models = [model(seed) for seed in range(5)]
+        >>> ensemble = rn.Ensemble(models)
+        >>> x = torch.ones(5, 3, 10, 2)  # a batch of 3 sequences for each of 5 nets
+        >>> outputs = ensemble(x)
+        >>> outputs.shape
+        torch.Size([5, 3, 1])
+        >>> torch.allclose(outputs[4], models[4](x[4]), atol=1e-6)
+        True
     """
 
     def __init__(self, models: Sequence[SequenceModel]) -> None:
@@ -68,9 +82,11 @@ class Ensemble:
         return len(self.weights)
 
     def states(self, x: Tensor, state: State | None = None) -> list[State]:
-        """The T states after steps 1 to T, each (S, B, H), of inputs (S, B, T, D) from ``state``.
+        """The T states after steps 1 to T, each (S, B, H).
 
-        ``state`` is the one before the first step, of tensors (S, B, H); zeros if None.
+        Args:
+            x: (S, B, T, D).
+            state: before the first step, of tensors (S, B, H); zeros if None.
         """
         check_tensor("x", x, (len(self), "B", "T", self.input_size), dtype=self.weights.dtype)
         cell = self._cells()
@@ -88,7 +104,11 @@ class Ensemble:
         return states
 
     def read(self, hidden: Tensor) -> Tensor:
-        """The readouts' outputs (S, N, C) of hidden states (S, N, H)."""
+        """The readouts' outputs (S, N, C) of hidden states.
+
+        Args:
+            hidden: (S, N, H).
+        """
         *_, weight, bias = self._parts()
         return linear(hidden, weight, bias[:, None])
 
@@ -118,6 +138,11 @@ class Ensemble:
     def sample(self, task: Task, batch_size: int, generator: torch.Generator) -> Batch:
         """A batch of its own for each net: inputs (S, B, T, D), targets (S, B, ...).
 
+        Args:
+            task: where the sequences come from.
+            batch_size: B, at least 1.
+            generator: source of randomness.
+
         Raises:
             ValueError: a task with padded sequences.
         """
@@ -130,7 +155,12 @@ class Ensemble:
         return Batch(*(part.unflatten(0, (len(self), batch_size)) for part in parts))
 
     def losses(self, task: Task, batch_size: int = 32) -> Losses:
-        """For :func:`fit_ensemble`: the sum over nets of each one's loss on a fresh batch."""
+        """For :func:`fit_ensemble`: the sum over nets of each one's loss on a fresh batch.
+
+        Args:
+            task: where batches and loss come from.
+            batch_size: sequences for each net, at least 1.
+        """
 
         def total(generator: torch.Generator) -> Tensor:
             batch = self.sample(task, batch_size, generator)
@@ -142,7 +172,13 @@ class Ensemble:
 
     @torch.no_grad()
     def score(self, task: Task, *, size: int = 250, seed: int) -> Tensor:
-        """The task's score of every net, (S,), each on ``size`` fresh sequences."""
+        """The task's score of every net, (S,), each on sequences of its own.
+
+        Args:
+            task: where sequences and score come from.
+            size: sequences for each net, at least 1.
+            seed: of the sequences.
+        """
         batch = self.sample(task, size, torch.Generator().manual_seed(seed))
         pairs = zip(self(batch.inputs), batch.targets, strict=True)
         return torch.tensor([task.score(output, targets) for output, targets in pairs])
@@ -186,12 +222,30 @@ def fit_ensemble(
         clip: largest norm of each net's gradient, above 0; none if None.
         seed: of the batches, at least 0.
         watch: called before the first update and after every ``watch_every``-th.
+        watch_every: at least 1.
 
     Returns:
         What ``watch`` gave, stacked in front; None without it.
 
     Raises:
         ValueError: no ensemble.
+
+    Examples:
+        >>> def model(seed):
+        ...     generator = torch.Generator().manual_seed(seed)
+        ...     layer = rn.Recurrent(rn.GRUCell(2, 8, generator=generator))
+        ...     return rn.SequenceModel(layer, 2, generator=generator)
+        >>> ensemble = rn.Ensemble([model(seed) for seed in range(5)])
+        >>> task = rn.tasks.recall(length=3, symbols=2)
+        >>> rn.fit_ensemble(
+        ...     ensemble,
+        ...     ensemble.losses(task),
+        ...     updates=50,
+        ...     optimizer=lambda weights: torch.optim.Adam(weights, lr=0.03),
+        ...     seed=0,
+        ... )
+        >>> ensemble.score(task, seed=1)  # of each of the 5 nets; guessing scores 1/2
+        tensor([1., 1., 1., 1., 1.])
     """
     check_is("ensembles", ensembles, (Ensemble, list, tuple), "an Ensemble or several")
     ensembles = [ensembles] if isinstance(ensembles, Ensemble) else list(ensembles)

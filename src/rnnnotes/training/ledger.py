@@ -26,7 +26,15 @@ VERDICTS = {
 class Condition:
     """What was measured under one condition: the spread over the runs, and whether it holds.
 
-    ``share`` is the fraction of the ``runs`` whose value is on the claim's side of the threshold.
+    Attributes:
+        name: of the condition.
+        runs: how many values were measured.
+        median: of the values; NaN where one of them is NaN.
+        low: the lowest value that is not NaN.
+        high: the highest.
+        share: fraction of the runs whose value is on the claim's side of the threshold, from 0 to
+            1.
+        holds: whether that is as large as the claim asks for.
     """
 
     name: str
@@ -42,8 +50,25 @@ class Condition:
 class Verdict:
     """What became of a statement: the record that the site shows as a box and gathers in a table.
 
-    ``verdict`` is one of ``holds``, ``conditional``, ``fails``, ``answered`` (a question of the
-    notes), ``built`` (a method or a figure) and ``cited`` (a pointer to a source).
+    A notebook shows it as a table.
+
+    Attributes:
+        statement: the id in ``docs/statements.yml``.
+        verdict: ``holds``, ``conditional``, ``fails``, ``answered`` (a question of the notes),
+            ``built`` (a method or a figure) or ``cited`` (a pointer to a source).
+        quantity: what was measured, with its unit.
+        threshold: in words, as :attr:`Claim.threshold` has it.
+        needed: fraction of the runs that had to be on the claim's side, in (0, 1].
+        conditions: what was measured under each one.
+        because: why it came out so, in a sentence.
+
+    Examples:
+        >>> claim = rn.Claim("A3", "accuracy", above=0.9)
+        >>> verdict = claim.settle({"short": [0.95, 0.99], "long": [0.50, 0.95]})
+        >>> isinstance(verdict, rn.Verdict), verdict.verdict, verdict.holds
+        (True, 'conditional', True)
+        >>> [(condition.name, condition.holds) for condition in verdict.conditions]
+        [('short', True), ('long', False)]
     """
 
     statement: str
@@ -99,13 +124,21 @@ class Claim:
     Args:
         statement: the id in ``docs/statements.yml``, for example ``"A3"``.
         quantity: what is measured, with its unit.
-        above, below: the threshold, stated before anything is measured. At least one.
+        above: the threshold that a value has to be above, stated before anything is measured.
+        below: the one that it has to be below. At least one of the two is given.
         share: fraction of the runs, in (0, 1].
         outcome: the word for a claim that comes out: ``"holds"``; ``"answered"`` for a
             question of the notes; ``"built"`` for a method or a figure.
 
     Raises:
         ValueError: no threshold or NaN, an empty range, a share outside (0, 1], an unknown outcome.
+
+    Examples:
+        >>> claim = rn.Claim("A3", "accuracy, a run for each seed", above=0.9, share=0.5)
+        >>> claim.threshold, claim.accepts(0.95), claim.accepts(0.9)
+        ('above 0.9', True, False)
+        >>> claim.settle([0.95, 0.99, 0.50]).verdict  # 2 of 3 runs, and half are enough
+        'holds'
     """
 
     statement: str
@@ -145,7 +178,11 @@ class Claim:
         return f"between {number(self.above)} and {number(self.below)}"
 
     def accepts(self, value: float) -> bool:
-        """Whether one measured value is on the claim's side. NaN never is."""
+        """Whether one measured value is on the claim's side. NaN never is.
+
+        Args:
+            value: in the unit of the quantity.
+        """
         over = self.above is None or value > self.above
         under = self.below is None or value < self.below
         return over and under and not math.isnan(value)
@@ -188,7 +225,17 @@ class Claim:
 
 
 def cite(statement: str, because: str) -> Verdict:
-    """The record of a pointer: a source that the notes name, and what the page takes from it."""
+    """The record of a pointer: a source that the notes name, and what the page takes from it.
+
+    Args:
+        statement: the id in ``docs/statements.yml``.
+        because: what is taken from the source, in a sentence.
+
+    Examples:
+        >>> verdict = rn.cite("F1", because="The equations of the GRU are taken from it.")
+        >>> verdict.verdict, verdict.because
+        ('cited', 'The equations of the GRU are taken from it.')
+    """
     check_is("statement", statement, str)
     check_is("because", because, str)
     return Verdict(statement, "cited", because=because)

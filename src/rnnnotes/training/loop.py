@@ -49,6 +49,16 @@ class SequenceModel(nn.Module):
     Raises:
         ValueError: a torch layer that is not batch first.
         TypeError: a layer without an output size.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = rn.Recurrent(rn.LSTMCell(2, 8, generator=generator))
+        >>> model = rn.SequenceModel(layer, output_size=3, generator=generator)
+        >>> model(torch.ones(4, 10, 2)).shape
+        torch.Size([4, 3])
+        >>> tagger = rn.SequenceModel(layer, output_size=3, readout="all", generator=generator)
+        >>> tagger(torch.ones(4, 10, 2)).shape
+        torch.Size([4, 10, 3])
     """
 
     def __init__(
@@ -78,7 +88,12 @@ class SequenceModel(nn.Module):
                 parameter.uniform_(-1 / math.sqrt(size), 1 / math.sqrt(size), generator=generator)
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Outputs (B, C) or (B, T, C) of inputs (B, T, D); ``lengths`` (B,) of padded ones."""
+        """Outputs (B, C), or (B, T, C) of every step.
+
+        Args:
+            inputs: (B, T, D).
+            lengths: (B,) of padded sequences, from 1 to T; T everywhere if None.
+        """
         input_size = getattr(self.layer, "input_size", None)
         if input_size is not None:
             dtype = self.head.weight.dtype
@@ -126,6 +141,19 @@ class History:
             Training stops there, before that step's update.
         diverged_tensor: what it was: ``"loss"``, or which entries of which gradient.
         stopped_at: steps made when ``stop_when`` was met; None if it was not.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = rn.Recurrent(rn.GRUCell(2, 8, generator=generator))
+        >>> model = rn.SequenceModel(layer, 1, generator=generator)
+        >>> sgd = torch.optim.SGD(model.parameters(), lr=0.01)
+        >>> history = rn.fit(
+        ...     model, rn.tasks.adding(10), steps=20, optimizer=sgd, evaluate_every=10, seed=0
+        ... )
+        >>> isinstance(history, rn.History), history.loss.shape, history.evaluated_at
+        (True, (20,), array([10, 20]))
+        >>> history.diverged_at is None
+        True
     """
 
     loss: np.ndarray
@@ -174,7 +202,7 @@ def fit(
             padded; gives what ``task.loss`` takes. Changed in place.
         task: where batches, loss and score come from.
         steps: updates to make, at least 1.
-        batch_size: sequences in a batch.
+        batch_size: sequences in a batch, at least 1.
         optimizer: on the model's parameters, or a function from them to one, as
             ``functools.partial(torch.optim.Adam, lr=0.01)``.
         clip: largest norm of the gradient, above 0, or a function of the list of parameters that
@@ -188,6 +216,19 @@ def fit(
         monitor: observes every step, before the clipping.
         callback: called after every update with the step (from 0) and the model.
         progress: whether to show a progress bar.
+
+    Returns:
+        The record of every step and evaluation. Training that diverges ends early, and says where.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = rn.Recurrent(rn.GRUCell(2, 8, generator=generator))
+        >>> model = rn.SequenceModel(layer, 2, generator=generator)
+        >>> task = rn.tasks.recall(length=3, symbols=2)
+        >>> adam = torch.optim.Adam(model.parameters(), lr=0.03)
+        >>> history = rn.fit(model, task, steps=50, optimizer=adam, clip=1.0, seed=0)
+        >>> task.baseline(), history.final_score
+        (0.5, 1.0)
     """
     check_module("model", model)
     check_is("task", task, Task)
@@ -264,7 +305,22 @@ def fit(
 def evaluate(model: nn.Module, task: Task, *, size: int = 10_000, seed: int) -> float:
     """The task's score of a model on ``size`` fresh sequences; the model's mode is kept.
 
-    ``size`` is at least 1 and ``seed`` at least 0; equal seeds give equal sequences.
+    Args:
+        model: as for :func:`fit`.
+        task: where sequences and score come from.
+        size: at least 1.
+        seed: of the sequences, at least 0; equal seeds give equal ones.
+
+    Returns:
+        Accuracy from 0 to 1, or a mean squared error, as the task's ``metric`` says.
+
+    Examples:
+        >>> task = rn.tasks.latch(length=1, cue=1)  # the one input, -1 or 1, tells the class
+        >>> linear = torch.nn.utils.skip_init(torch.nn.Linear, 1, 2, bias=False)
+        >>> linear.weight.data = torch.tensor([[-1.0], [1.0]])
+        >>> model = torch.nn.Sequential(torch.nn.Flatten(), linear)
+        >>> rn.evaluate(model, task, size=1000, seed=0), task.baseline()
+        (1.0, 0.5)
     """
     check_module("model", model)
     check_is("task", task, Task)

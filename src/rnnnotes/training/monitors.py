@@ -27,6 +27,8 @@ class NonFinite:
     before gradients: where it was seen, which need not be where it arose.
 
     Attributes:
+        step: the observation, from 0.
+        tensor: the parameter's name, with ``.grad`` for its gradient.
         entries: how many of the tensor's entries are NaN or Inf.
         kind: ``"NaN"``, ``"Inf"`` or ``"NaN and Inf"``.
     """
@@ -39,7 +41,19 @@ class NonFinite:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A verdict, ``healthy``, ``vanishing``, ``exploding`` or ``non-finite``, and its reasons."""
+    """A verdict, ``healthy``, ``vanishing``, ``exploding`` or ``non-finite``, and its reasons.
+
+    Attributes:
+        verdict: one of these words.
+        reasons: the evidence, a phrase each, with the number measured and its threshold.
+
+    Examples:
+        >>> diagnosis = rn.Diagnosis("vanishing", ("far over near is 1e-9, below 0.001",))
+        >>> diagnosis.verdict
+        'vanishing'
+        >>> print(diagnosis)
+        vanishing: far over near is 1e-9, below 0.001
+    """
 
     verdict: str
     reasons: tuple[str, ...]
@@ -67,6 +81,19 @@ class GradientHistory:
         layers: the modules with weights, in the order in which the model called them, L; one that
             is called at every step, as a cell in a loop, stands there once for each call.
         by_layer: norm of the gradient with respect to each one's output, (M, L).
+
+    Examples:
+        >>> layer = torch.nn.utils.skip_init(torch.nn.Linear, 1, 1)
+        >>> layer.weight.data, layer.bias.data = torch.tensor([[2.0]]), torch.tensor([1.0])
+        >>> optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+        >>> monitor = rn.GradientMonitor(layer)
+        >>> layer(torch.tensor([[4.0]])).sum().backward()
+        >>> monitor.step(optimizer)
+        >>> history = monitor.history
+        >>> isinstance(history, rn.GradientHistory), history.names
+        (True, ('weight', 'bias'))
+        >>> history.grad_norm, history.update_ratio.round(3)
+        (array([[4., 1.]]), array([[0.2, 0.1]]))
     """
 
     names: tuple[str, ...]
@@ -111,8 +138,33 @@ class GradientMonitor:
         window: observations that a diagnosis looks back on.
         profile_every: observations between two profiles by lag and by layer, at least 1.
 
+    Attributes:
+        names: of the parameters that are trained.
+        first_nonfinite: the first NaN or Inf seen: its step, tensor, entries and kind; None if
+            none was.
+
     Raises:
         ValueError: a model without a parameter that is trained.
+
+    Examples:
+        >>> with torch.random.fork_rng():
+        ...     _ = torch.manual_seed(0)
+        ...     lstm = torch.nn.LSTM(1, 16, batch_first=True)
+        ...     x = torch.randn(8, 100, 1)
+        >>> optimizer = torch.optim.Adam(lstm.parameters(), lr=0.001)
+        >>> with rn.GradientMonitor(lstm) as monitor:
+        ...     for _ in range(10):
+        ...         output, _ = lstm(x)
+        ...         loss = (output[:, -1] - x[:, 0]).square().mean()  # the first input, at the end
+        ...         optimizer.zero_grad()
+        ...         loss.backward()
+        ...         optimizer.step()
+        >>> monitor.diagnosis().verdict  # print(monitor.diagnosis()) gives the reasons too
+        'vanishing'
+        >>> norms = monitor.history.by_lag["LSTM"]  # of 100 steps, at the first observation
+        >>> norms.shape, bool(norms[0, 99] < 1e-3 * norms[0, 0])
+        ((1, 100), True)
+        >>> ax = rn.plot.monitored(monitor.history)  # the norm of every weight's gradient
     """
 
     def __init__(
@@ -192,18 +244,26 @@ class GradientMonitor:
         self._versions = [p._version for p in self._parameters]
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Observe, make the optimiser's step, and measure the update it made."""
+        """Observe, make the optimiser's step, and measure the update it made.
+
+        Args:
+            optimizer: of the model's parameters.
+        """
         check_is("optimizer", optimizer, torch.optim.Optimizer)
         self.observe()
         optimizer.step()
         self._settle()
 
     def watch(self, states: Sequence[Tensor], name: str = "states") -> None:
-        """Follow the gradient with respect to these states (B, H), in the order of time, by lag.
+        """Follow the gradient with respect to states that a model keeps, by lag.
 
-        For a model that keeps its states, between its forward and its backward pass:
-        ``monitor.watch(trajectory.states)``. Of a pair (h, c) the first is followed; states that
-        need no gradient, as the first of zeros, are left out.
+        It is called between the forward and the backward pass:
+        ``monitor.watch(trajectory.states)``.
+
+        Args:
+            states: each (B, H), in the order of time. Of a pair (h, c) the first is followed; those
+                that need no gradient, as the first of zeros, are left out.
+            name: under which ``history.by_lag`` has them.
         """
         check_is("states", states, (list, tuple), "a list of tensors")
         states = [state[0] if isinstance(state, tuple) else state for state in states]
@@ -217,7 +277,11 @@ class GradientMonitor:
 
     @property
     def history(self) -> GradientHistory:
-        """All that has been observed, as arrays."""
+        """All that has been observed, as arrays.
+
+        Raises:
+            ValueError: nothing has been.
+        """
         self._settle()
         if not self._rows:
             raise ValueError("history: expected at least one observation, got none")

@@ -16,7 +16,20 @@ Weights = Tensor | Iterable[Tensor]
 def l1_penalty(weights: Weights) -> Tensor:
     """The sum of sizes, ``L1 = sum |w|``, over all entries of a tensor or of several.
 
-    Tensors of any shape. Raises ValueError if there is none.
+    Args:
+        weights: a tensor of any shape, or several.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: no tensor.
+
+    Examples:
+        >>> rn.l1_penalty(torch.tensor([[1.0, -2.0], [0.0, 3.0]]))
+        tensor(6.)
+        >>> rn.l1_penalty([torch.ones(2, 3), torch.ones(4)])
+        tensor(10.)
     """
     return torch.stack([weight.abs().sum() for weight in _several(weights)]).sum()
 
@@ -24,8 +37,25 @@ def l1_penalty(weights: Weights) -> Tensor:
 def l2_penalty(weights: Weights) -> Tensor:
     """Half the sum of squares, ``L2 = 1/2 sum w^2``, over all entries of a tensor or of several.
 
-    Its gradient is w, which is what SGD's ``weight_decay=1`` adds. Tensors of any shape. Raises
-    ValueError if there is none.
+    Its gradient is w, which is what SGD's ``weight_decay=1`` adds.
+
+    Args:
+        weights: a tensor of any shape, or several.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: no tensor.
+
+    Examples:
+        >>> weight = torch.tensor([3.0, -4.0], requires_grad=True)
+        >>> penalty = rn.l2_penalty(weight)
+        >>> penalty.item()
+        12.5
+        >>> penalty.backward()
+        >>> weight.grad
+        tensor([ 3., -4.])
     """
     return torch.stack([weight.square().sum() for weight in _several(weights)]).sum() / 2
 
@@ -44,9 +74,22 @@ def omega_penalty(loss: Tensor, trajectory: Trajectory) -> Tensor:
         loss: a scalar computed from ``trajectory``; its graph is kept for ``loss.backward()``.
         trajectory: of an :class:`ElmanCell`, from ``unroll``, every sequence of T steps.
 
+    Returns:
+        A scalar, 0 where every step keeps the gradient's size.
+
     Raises:
         TypeError: a trajectory of another cell.
         ValueError: a padded one.
+
+    Examples:
+        >>> cell = rn.ElmanCell(2, 3, nonlinearity="identity", generator=torch.Generator())
+        >>> _ = rn.identity_(cell.weight_hh, 0.5)  # each step back halves the gradient
+        >>> trajectory = rn.unroll(cell, torch.ones(4, 5, 2))
+        >>> loss = rn.last_step_sum(trajectory.hidden)
+        >>> omega = rn.omega_penalty(loss, trajectory)
+        >>> round(omega.item(), 4), (0.5 - 1) ** 2
+        (0.25, 0.25)
+        >>> (loss + 0.1 * omega).backward()
 
     Source: Pascanu, Mikolov & Bengio 2013, where Omega is a sum over k; the authors' published
     code takes the mean, as here, and compares squared norms, which is not done here.

@@ -14,7 +14,12 @@ State = Any  # what a layer takes and gives: a tensor, nested tuples of them, or
 class Window(NamedTuple):
     """Steps ``start`` to ``end`` (exclusive); those from ``first`` on have their loss here.
 
-    start <= first < end. The gradient stops at the state before ``start``.
+    Steps are counted from 0; start <= first < end.
+
+    Attributes:
+        start: first step that is run; the gradient stops at the state before it.
+        first: first step whose loss counts.
+        end: the step after the last one.
     """
 
     start: int
@@ -27,10 +32,21 @@ def truncation_windows(length: int, k1: int, k2: int) -> list[Window]:
 
     ``end = min(length, first + k1)``, ``start = max(0, end - k2)``, with first 0, k1, 2 k1, ...
 
-    ``length`` and ``k1`` are at least 1 and ``k2`` at least ``k1``, so that every step's loss has a
-    gradient; if k1 and k2 are equal the windows follow one another. The loss of step t reaches back
-    to ``start``: its gradient comes from at most k2 steps, and at least k2 - k1 + 1 where the
-    sequence has as many.
+    If k1 and k2 are equal the windows follow one another. The loss of step t reaches back to
+    ``start``: its gradient comes from at most k2 steps, and at least k2 - k1 + 1 where the sequence
+    has as many.
+
+    Args:
+        length: T, at least 1.
+        k1: steps between the ends of two windows, at least 1.
+        k2: steps that a window reaches back from its end, at least ``k1``, so that every step's
+            loss has a gradient.
+
+    Examples:
+        >>> rn.truncation_windows(6, k1=3, k2=3)  # one after the other
+        [Window(start=0, first=0, end=3), Window(start=3, first=3, end=6)]
+        >>> rn.truncation_windows(6, k1=3, k2=5)[1]  # the last one also runs steps 1 and 2 again
+        Window(start=1, first=3, end=6)
     """
     check_int("length", length)
     check_int("k1", k1)
@@ -40,7 +56,18 @@ def truncation_windows(length: int, k1: int, k2: int) -> list[Window]:
 
 
 def detach_state(state: State) -> State:
-    """The same state, tensors or nested tuples of them, without the graph that made it."""
+    """The same state, without the graph that made it.
+
+    Args:
+        state: a tensor of any shape, nested tuples of them, or None, which stays None.
+
+    Examples:
+        >>> cell = rn.LSTMCell(1, 2, generator=torch.Generator())
+        >>> h, c = rn.unroll(cell, torch.ones(1, 4, 1)).last
+        >>> kept_h, kept_c = rn.detach_state((h, c))
+        >>> h.requires_grad, kept_h.requires_grad, torch.equal(kept_h, h)
+        (True, False, True)
+    """
     if isinstance(state, tuple):
         return tuple(detach_state(part) for part in state)
     if state is None:
@@ -80,6 +107,21 @@ def truncated_backward(
     Returns:
         The sum of the windows' losses, and the detached state after the last step, to be handed
         to the next call for a sequence that goes on.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = rn.Recurrent(rn.ElmanCell(1, 4, generator=generator))
+        >>> x = torch.randn(2, 12, 1, generator=generator)
+        >>> def window_loss(output, first, end):
+        ...     return output.square().sum()
+        >>> loss, state = rn.truncated_backward(layer, x, window_loss, k1=12, k2=12)
+        >>> full = layer.cell.weight_hh.grad.clone()  # k1 = k2 = T: nothing is cut
+        >>> layer.zero_grad()
+        >>> loss, state = rn.truncated_backward(layer, x, window_loss, k1=3, k2=3)
+        >>> torch.allclose(layer.cell.weight_hh.grad, full, rtol=1e-3)
+        False
+        >>> state.shape, state.requires_grad  # for the next call, of a sequence that goes on
+        (torch.Size([2, 4]), False)
 
     Source: Williams & Peng 1990, where it is BPTT(h; h') with h = k2 and h' = k1.
     """
