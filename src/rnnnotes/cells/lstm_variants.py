@@ -51,6 +51,19 @@ class LSTMVariantCell(Cell):
         bias: whether there are biases.
         generator: source of randomness; torch's global one if None.
 
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> coupled = rn.LSTMVariantCell(2, 3, "CIFG", generator=generator)
+        >>> gates = coupled.gates(torch.zeros(1, 2), coupled.initial_state(1))
+        >>> torch.equal(gates["f"], 1 - gates["i"])
+        True
+        >>> for variant in ("V", "CIFG", "FGR"):
+        ...     cell = rn.LSTMVariantCell(2, 3, variant, generator=generator)
+        ...     print(variant, rn.parameter_count(cell))
+        V 93
+        CIFG 69
+        FGR 174
+
     Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber, LSTM: a search space
     odyssey, 2017, for the equations and the variants; Gers and Schmidhuber,
     Recurrent nets that time and count, 2000, for the peepholes.
