@@ -66,12 +66,12 @@ class Cell(nn.Module):
     bias_ih: nn.Parameter | None
     bias_hh: nn.Parameter | None
 
-    #: Names of the gates, in the order of their rows in the weights.
     gate_names: tuple[str, ...] = ()
-    #: Number of blocks of H rows in the weights.
+    """Names of the gates, in the order of their rows in the weights."""
     blocks: int = 1
-    #: Names of the tensors of a state.
+    """Number of blocks of H rows in the weights."""
     state_names: tuple[str, ...] = ("h",)
+    """Names of the tensors of a state."""
 
     def __init__(
         self,

@@ -12,7 +12,6 @@ from rnnnotes._checks import check_choice
 from rnnnotes.cells.base import Cell, State, add_product, linear
 from rnnnotes.init import uniform_
 
-#: The variants by the names of Greff et al., each with what it changes in V.
 VARIANTS = MappingProxyType(
     {
         "V": "vanilla: three gates, each seeing the cell state through a peephole",
@@ -26,6 +25,8 @@ VARIANTS = MappingProxyType(
         "FGR": "full gate recurrence: every gate sees all gates of the step before",
     }
 )
+"""The variants by the names of Greff et al., each with what it changes in V."""
+
 _WITHOUT = {"CIFG": "f", "NIG": "i", "NFG": "f", "NOG": "o"}
 
 
