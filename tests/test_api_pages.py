@@ -67,7 +67,7 @@ def test_no_private_path_and_no_role_is_left(html):
     modules -= {"rnnnotes", *STUBS.values()}
     for page, text in html.items():
         assert not re.search(r":(?:class|func|meth|data|mod):", text), page
-        ids = re.findall(r'id="(r[^"]*)"', text)
+        ids = re.findall(r'id="([^"]*\.[^"]*)"', text)
         assert ids and all(found.startswith("rn.") for found in ids), page
         assert not [module for module in modules if f"{module}." in text], page
 
@@ -83,7 +83,7 @@ def test_roles_types_and_bases_are_links(html):
 def test_all_parts_of_a_docstring_are_there(html):
     start = html["convolutions-and-reservoirs"].index('id="rn.EchoStateNetwork.fit"')
     fit = html["convolutions-and-reservoirs"][start:].split("<h4", 1)[0]
-    for part in ("Parameters:", "Returns:", "Raises:", "ValueError", "washout", "(B, T, C)"):
+    for part in ("Arguments:", "Returns:", "Raises:", "ValueError", "washout", "(B, T, C)"):
         assert part in fit, part
     gru = html["cells"].split('id="rn.GRUCell"')[1].split("<h4")[0]
     assert "Examples:" in gru and "&gt;&gt;&gt; " in gru

@@ -41,6 +41,10 @@ class PublicNames(griffe.Extension):
             for part in (thing, *thing.members.values()):
                 if part.docstring:
                     part.docstring.value = _markdown(part.docstring.value, thing, paths)
+                    for section in part.docstring.parsed:
+                        # A module's parameters are its weights.
+                        if section.kind is griffe.DocstringSectionKind.parameters:
+                            section.title = "Arguments:"
 
 
 def _markdown(text: str, thing: griffe.Object, paths: dict[str, str]) -> str:
