@@ -43,6 +43,15 @@ class CausalConv1d(nn.Module):
         bias: whether there is a bias.
         generator: source of randomness; torch's global one if None.
 
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = rn.CausalConv1d(2, 3, kernel_size=2, dilation=4, generator=generator)
+        >>> x = torch.randn(1, 8, 2, generator=generator)
+        >>> changed = x.clone()
+        >>> changed[:, 6] += 1
+        >>> (layer(x) != layer(changed)).any(2)  # nothing before step 6 knows of it
+        tensor([[False, False, False, False, False, False,  True, False]])
+
     Source: van den Oord et al., WaveNet: a generative model for raw audio, 2016, section 2.1;
     Bai, Kolter and Koltun, An empirical evaluation of generic convolutional and recurrent networks
     for sequence modeling, 2018, on causal and dilated convolutions.
@@ -111,6 +120,12 @@ class TemporalBlock(nn.Module):
         weight_norm: whether the two kernels are kept as ``W = g V / ||V||``, one g for each of H.
         generator: source of the start's and the dropout's randomness; torch's global one if None.
 
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> block = rn.TemporalBlock(2, 3, kernel_size=2, dilation=4, generator=generator)
+        >>> block(torch.randn(4, 10, 2, generator=generator)).shape
+        torch.Size([4, 10, 3])
+
     Source: Bai, Kolter and Koltun, 2018, on residual connections; Salimans and Kingma, Weight
     normalization, 2016, equation 2.
     """
@@ -164,6 +179,14 @@ class TemporalConvNet(nn.Module):
         weight_norm: as in the paper. It changes how a kernel is learnt, not what it can be, and
             is off by default.
         generator: source of the start's and the dropout's randomness; torch's global one if None.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> net = rn.TemporalConvNet(2, [8, 8, 3], kernel_size=2, generator=generator)
+        >>> net(torch.randn(4, 20, 2, generator=generator)).shape
+        torch.Size([4, 20, 3])
+        >>> net.receptive_field
+        15
 
     Source: Bai, Kolter and Koltun, An empirical evaluation of generic convolutional and recurrent
     networks for sequence modeling, 2018, section 3.
@@ -225,6 +248,13 @@ class TextCNN(nn.Module):
         dropout: probability, from 0 to below 1, of losing a feature of z while training; the
             paper's is 0.5.
         generator: source of the start's and the dropout's randomness; torch's global one if None.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> model = rn.TextCNN(2, channels=8, output_size=3, generator=generator)
+        >>> x = torch.randn(4, 10, 2, generator=generator)
+        >>> model(x).shape, model.features(x).shape
+        (torch.Size([4, 3]), torch.Size([4, 24]))
 
     Source: Kim, Convolutional neural networks for sentence classification, 2014, equations 2 to 5.
     """
@@ -303,6 +333,10 @@ def receptive_field(kernel_size: int, dilations: Sequence[int]) -> int:
     Args:
         kernel_size: k of every layer, at least 1.
         dilations: d_l of each layer, at least 1; each convolution counts as one layer.
+
+    Examples:
+        >>> rn.receptive_field(3, [1, 2, 4])
+        15
     """
     check_int("kernel_size", kernel_size)
     return 1 + (kernel_size - 1) * sum(_sizes("dilations", dilations))
@@ -320,6 +354,13 @@ def measured_receptive_field(module: nn.Module, x: Tensor, position: int = -1) -
         module: (B, T, D) -> (B, T, H), or a tuple that starts with it.
         x: (B, T, D).
         position: step of the output, from -T to T - 1.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = rn.CausalConv1d(2, 3, kernel_size=3, dilation=2, generator=generator)
+        >>> x = torch.randn(4, 20, 2, generator=generator)
+        >>> rn.measured_receptive_field(layer, x), rn.receptive_field(3, [2])
+        (5, 5)
     """
     check_callable("module", module)
     check_tensor("x", x, ("B", "T", "D"), dtype="floating", finite=True)

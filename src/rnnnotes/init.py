@@ -31,6 +31,14 @@ def uniform_(weight: Tensor, bound: float, *, generator: torch.Generator | None 
         weight: any shape.
         bound: above 0.
         generator: source of randomness; torch's global one if None.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> W = rn.uniform_(torch.empty(400, 400), 1 / 20, generator=generator)
+        >>> bool(W.abs().max() <= 1 / 20)
+        True
+        >>> round(float(rn.spectral_radius(W)), 1)
+        0.6
     """
     check_tensor("weight", weight, ("...",), dtype="floating")
     check_positive("bound", bound)
@@ -52,6 +60,12 @@ def xavier_(
         gain: above 0; 1 for a linear map.
         blocks: number of matrices stacked in ``weight``.
         generator: source of randomness; torch's global one if None.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> W = rn.xavier_(torch.empty(4 * 50, 100), blocks=4, generator=generator)
+        >>> bool(W.abs().max() <= (6 / (50 + 100)) ** 0.5)
+        True
 
     Source: Glorot and Bengio, Understanding the difficulty of training deep feedforward neural
     networks, AISTATS 2010, equation 16.
@@ -82,6 +96,17 @@ def orthogonal_(
         blocks: number of matrices stacked in ``weight``.
         generator: source of randomness; torch's global one if None.
 
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cell = rn.LSTMCell(2, 3, generator=generator)
+        >>> _ = rn.orthogonal_(cell.weight_hh, blocks=cell.blocks, generator=generator)
+        >>> for block in cell.weight_hh.chunk(4):
+        ...     print(torch.allclose(block.T @ block, torch.eye(3), atol=1e-6))
+        True
+        True
+        True
+        True
+
     Source: Saxe, McClelland and Ganguli, Exact solutions to the nonlinear dynamics of learning
     in deep linear neural networks, 2013.
     """
@@ -99,6 +124,13 @@ def identity_(weight: Tensor, scale: float = 1.0, *, blocks: int = 1) -> Tensor:
         weight: (blocks * H, H).
         scale: any finite number.
         blocks: number of matrices stacked in ``weight``.
+
+    Examples:
+        >>> rn.identity_(torch.empty(4, 2), 0.5, blocks=2)
+        tensor([[0.5000, 0.0000],
+                [0.0000, 0.5000],
+                [0.5000, 0.0000],
+                [0.0000, 0.5000]])
 
     Source: Le, Jaitly and Hinton, A simple way to initialize recurrent networks of rectified
     linear units, 2015.
@@ -120,6 +152,13 @@ def scale_spectral_radius_(weight: Tensor, radius: float, *, blocks: int = 1) ->
 
     Raises:
         ValueError: a block has spectral radius 0, which no factor changes.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> W = torch.randn(50, 50, generator=generator)
+        >>> _ = rn.scale_spectral_radius_(W, 0.9)
+        >>> round(float(rn.spectral_radius(W)), 4)
+        0.9
     """
     check_number("radius", radius, at_least=0)
     with torch.no_grad():
@@ -149,6 +188,13 @@ def forget_bias_(module: nn.Module, value: float = 1.0) -> nn.Module:
 
     Raises:
         ValueError: no forget gate inside, or one without a bias.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cell = rn.forget_bias_(rn.LSTMCell(2, 3, generator=generator), 1.0)
+        >>> i, f, g, o = (cell.bias_ih + cell.bias_hh).detach().chunk(4)
+        >>> f
+        tensor([1., 1., 1.])
 
     Source: Gers, Schmidhuber and Cummins, Learning to forget, 2000; Jozefowicz, Zaremba and
     Sutskever, An empirical exploration of recurrent network architectures, 2015.

@@ -39,6 +39,17 @@ class Trajectory:
         states: T + 1 states; ``states[t]`` is the state after t steps, ``states[0]`` the first.
             A padded sequence keeps its last state to the end.
         lengths: (B,), or None if every sequence has T steps.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cell = rn.LSTMCell(2, 3, generator=generator)
+        >>> trajectory = rn.unroll(cell, torch.randn(4, 5, 2, generator=generator))
+        >>> type(trajectory).__name__, len(trajectory.states)
+        ('Trajectory', 6)
+        >>> trajectory.hidden.shape, trajectory.gates()["f"].shape
+        (torch.Size([4, 5, 3]), torch.Size([4, 5, 3]))
+        >>> torch.equal(trajectory.hidden[:, -1], trajectory.last[0])
+        True
     """
 
     cell: Cell
@@ -76,6 +87,17 @@ def unroll(
         x: (B, T, D), T at least 1, of the cell's type.
         state: the state before the first step; zeros if None.
         lengths: (B,) whole numbers from 1 to T; T everywhere if None.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cell = rn.ElmanCell(2, 3, generator=generator)
+        >>> x = torch.randn(2, 5, 2, generator=generator)
+        >>> trajectory = rn.unroll(cell, x, lengths=torch.tensor([5, 2]))
+        >>> trajectory.hidden.abs().sum(2) > 0
+        tensor([[ True,  True,  True,  True,  True],
+                [ True,  True, False, False, False]])
+        >>> torch.equal(trajectory.last[1], trajectory.hidden[1, 1])
+        True
     """
     check_is("cell", cell, Cell)
     state = _first_state(cell, x, state)
@@ -132,7 +154,15 @@ def _hold(cell: Cell, running: Tensor, after: State, before: State) -> State:
 
 
 class Recurrent(nn.Module):
-    """One cell over a sequence: (B, T, D) -> (output (B, T, H), state at the end)."""
+    """One cell over a sequence: (B, T, D) -> (output (B, T, H), state at the end).
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> layer = rn.Recurrent(rn.GRUCell(2, 3, generator=generator))
+        >>> output, last = layer(torch.randn(4, 5, 2, generator=generator))
+        >>> output.shape, torch.equal(output[:, -1], last)
+        (torch.Size([4, 5, 3]), True)
+    """
 
     def __init__(self, cell: Cell) -> None:
         super().__init__()
@@ -159,6 +189,16 @@ class Bidirectional(nn.Module):
 
     Raises:
         ValueError: cells that read inputs of unequal size.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> left, right = (rn.ElmanCell(2, 3, generator=generator) for _ in range(2))
+        >>> layer = rn.Bidirectional(left, right)
+        >>> output, (last_left, last_right) = layer(torch.randn(4, 5, 2, generator=generator))
+        >>> output.shape
+        torch.Size([4, 5, 6])
+        >>> torch.equal(output[:, 0, 3:], last_right)  # the right one ends at the beginning
+        True
 
     Source: Schuster and Paliwal, Bidirectional recurrent neural networks, 1997.
     """
@@ -236,6 +276,16 @@ class Stacked(nn.Module):
 
     Raises:
         ValueError: no layer, or layers whose sizes do not meet.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cells = [rn.LSTMCell(size, 3, generator=generator) for size in (2, 3)]
+        >>> stack = rn.Stacked(cells)
+        >>> output, states = stack(torch.randn(4, 5, 2, generator=generator))
+        >>> output.shape, len(states)
+        (torch.Size([4, 5, 3]), 2)
+        >>> rn.to_torch(stack)
+        LSTM(2, 3, num_layers=2, batch_first=True)
 
     Source: Graves, Mohamed and Hinton, Speech recognition with deep recurrent neural networks,
     2013; the residual form from Wu et al., Google's neural machine translation system, 2016.
@@ -327,6 +377,14 @@ def from_torch(module: nn.Module) -> Cell | Layer | Stacked:
     Raises:
         TypeError: another kind of module.
         ValueError: an LSTM with projections (``proj_size``).
+
+    Examples:
+        >>> with torch.random.fork_rng():
+        ...     theirs = torch.nn.LSTM(2, 3, num_layers=2, batch_first=True)
+        >>> ours = rn.from_torch(theirs)
+        >>> x = torch.randn(4, 5, 2, generator=torch.Generator().manual_seed(0))
+        >>> torch.allclose(ours(x)[0], theirs(x)[0], atol=1e-6)
+        True
     """
     if isinstance(module, nn.RNNCellBase):
         cell = _like_torch(module, module.input_size)
@@ -362,6 +420,14 @@ def to_torch(layer: Cell | Layer | Stacked) -> nn.Module:
         ValueError: a layer that torch has no module for: another nonlinearity or reset gate, a
             residual stack, layers of unequal kind or width.
         TypeError: another kind of module.
+
+    Examples:
+        >>> ours = rn.Recurrent(rn.GRUCell(2, 3, generator=torch.Generator().manual_seed(0)))
+        >>> theirs = rn.to_torch(ours)
+        >>> theirs
+        GRU(2, 3, batch_first=True)
+        >>> torch.equal(theirs.weight_hh_l0, ours.cell.weight_hh)
+        True
     """
     check_is("layer", layer, (Cell, Recurrent, Bidirectional, Stacked))
     # Building a torch module draws its start; the reader's random numbers stay as they were.
@@ -419,6 +485,13 @@ def state_from_torch(module: nn.RNNBase, state: State) -> LayerState | tuple[Lay
     Args:
         module: a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
         state: h, or the pair (h, c) of an LSTM.
+
+    Examples:
+        >>> with torch.random.fork_rng():
+        ...     theirs = torch.nn.GRU(2, 3, num_layers=2, batch_first=True)
+        >>> bottom, top = rn.state_from_torch(theirs, torch.zeros(2, 4, 3))
+        >>> bottom.shape
+        torch.Size([4, 3])
     """
     check_is("module", module, nn.RNNBase, "torch.nn.RNN, LSTM or GRU")
     parts = state if isinstance(state, tuple) else (state,)
@@ -432,7 +505,16 @@ def state_from_torch(module: nn.RNNBase, state: State) -> LayerState | tuple[Lay
 
 
 def state_to_torch(module: nn.RNNBase, state: LayerState | tuple[LayerState, ...]) -> State:
-    """The state of ``from_torch(module)`` as torch's: ``state_from_torch`` undone."""
+    """The state of ``from_torch(module)`` as torch's: ``state_from_torch`` undone.
+
+    Examples:
+        >>> with torch.random.fork_rng():
+        ...     theirs = torch.nn.GRU(2, 3, num_layers=2, batch_first=True)
+        >>> x = torch.randn(4, 5, 2, generator=torch.Generator().manual_seed(0))
+        >>> _, state = rn.from_torch(theirs)(x)
+        >>> torch.allclose(rn.state_to_torch(theirs, state), theirs(x)[1], atol=1e-6)
+        True
+    """
     check_is("module", module, nn.RNNBase, "torch.nn.RNN, LSTM or GRU")
     layers = _layer_states(state, module.num_layers) if module.num_layers > 1 else (state,)
     cells = [

@@ -44,6 +44,13 @@ class LeakyIntegratorCell(Cell):
         bias: whether there are biases.
         generator: source of randomness; torch's global one if None.
 
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cell = rn.LeakyIntegratorCell(1, 1, 0.25, bias=False, generator=generator)
+        >>> _ = torch.nn.init.zeros_(cell.weight_hh)
+        >>> cell(torch.zeros(1, 1), torch.ones(1, 1)).detach()  # a quarter leaks away at each step
+        tensor([[0.7500]])
+
     Source: Lukoševičius, A practical guide to applying echo state networks, 2012, equations 2
     and 3.
     """
@@ -108,6 +115,17 @@ class EchoStateNetwork(nn.Module):
         readout: ``"all"`` answers at every step, ``"last"`` after the last one.
         nonlinearity: as :class:`ElmanCell`'s.
         generator: source of randomness; torch's global one if None.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> network = rn.EchoStateNetwork(1, 50, 1, washout=50, generator=generator)
+        >>> wave = torch.sin(0.2 * torch.arange(401, dtype=torch.float64))[None, :, None]
+        >>> _ = network.fit(wave[:, :-1], wave[:, 1:])  # the next value of a sine
+        >>> error = network.predict(wave[:, :-1])[:, 50:] - wave[:, 51:]
+        >>> bool(error.abs().max() < 1e-3)
+        True
+        >>> network.forecast(wave, steps=10).shape
+        torch.Size([1, 10, 1])
 
     Source: Jaeger, The "echo state" approach to analysing and training recurrent neural networks,
     2001; Jaeger and Haas, Harnessing nonlinearity, Science 304, 2004.
@@ -284,6 +302,15 @@ def ridge_regression(
     Returns:
         W (C, F) and b (C,), as ``torch.nn.functional.linear`` takes them.
 
+    Examples:
+        >>> x = torch.tensor([[0.0], [1.0], [2.0]], dtype=torch.float64)
+        >>> weight, bias = rn.ridge_regression(x, 3 * x + 1)
+        >>> round(float(weight), 6), round(float(bias), 6)
+        (3.0, 1.0)
+        >>> weight, bias = rn.ridge_regression(x, 3 * x + 1, ridge=2.0)  # as much as X'X is
+        >>> round(float(weight), 6), round(float(bias), 6)
+        (1.5, 2.5)
+
     Source: Hoerl and Kennard, Ridge regression: biased estimation for nonorthogonal problems,
     1970; for echo states Lukoševičius 2012, on ridge regression.
     """
@@ -315,6 +342,16 @@ def contraction(cell: Cell, inputs: Tensor, *, generator: torch.Generator | None
 
     Returns:
         (B, T + 1), Euclidean; of an LSTM's h and c together. The first is that of the starts.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> network = rn.EchoStateNetwork(1, 50, 1, spectral_radius=0.5, generator=generator)
+        >>> x = torch.zeros(1, 100, 1, dtype=torch.float64)
+        >>> distances = rn.contraction(network.cell, x, generator=generator)
+        >>> distances.shape
+        torch.Size([1, 101])
+        >>> bool(distances[0, -1] < 1e-12 * distances[0, 0])
+        True
 
     Source: Jaeger 2001, where such a net is called uniformly state contracting. As shown there a
     tanh net whose spectral norm is below 1 contracts for all inputs, and one whose spectral radius

@@ -22,6 +22,13 @@ def eigenvalues(weight: Tensor) -> Tensor:
 
     Returns:
         Complex tensor (..., H).
+
+    Examples:
+        >>> quarter_turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+        >>> rn.eigenvalues(quarter_turn).abs()
+        tensor([1., 1.])
+        >>> rn.eigenvalues(torch.diag(torch.tensor([0.5, -3.0, 2.0]))).real
+        tensor([-3.0000,  2.0000,  0.5000])
     """
     check_square("weight", weight)
     values = torch.linalg.eigvals(weight)
@@ -37,6 +44,10 @@ def singular_values(weight: Tensor) -> Tensor:
 
     Returns:
         (..., min(M, N)), none negative.
+
+    Examples:
+        >>> rn.singular_values(torch.tensor([[0.0, 4.0, 0.0], [3.0, 0.0, 0.0]]))
+        tensor([4., 3.])
     """
     check_tensor("weight", weight, ("...", "M", "N"), dtype="floating", finite=True)
     return torch.linalg.svdvals(weight)
@@ -53,6 +64,13 @@ def spectral_radius(weight: Tensor) -> Tensor:
 
     Returns:
         (...), of the dtype of ``weight``.
+
+    Examples:
+        >>> W = torch.tensor([[0.5, 8.0], [0.0, 0.5]])
+        >>> rn.spectral_radius(W)  # in the long run every vector shrinks, by half a step
+        tensor(0.5000)
+        >>> rn.spectral_radius(torch.stack([W, 2 * W]))
+        tensor([0.5000, 1.0000])
     """
     check_square("weight", weight)
     return torch.linalg.eigvals(weight).abs().amax(dim=-1)
@@ -66,6 +84,13 @@ def spectral_norm(weight: Tensor) -> Tensor:
 
     Returns:
         (...).
+
+    Examples:
+        >>> W = torch.tensor([[0.0, 8.0], [0.0, 0.0]])
+        >>> rn.spectral_norm(W)  # one step may stretch eightfold
+        tensor(8.)
+        >>> rn.spectral_radius(W)  # and two steps leave nothing
+        tensor(0.)
     """
     return singular_values(weight)[..., 0]
 
@@ -84,6 +109,15 @@ def henrici(weight: Tensor, *, relative: bool = False) -> Tensor:
 
     Returns:
         (...), of the dtype of ``weight``.
+
+    Examples:
+        >>> rn.henrici(torch.diag(torch.tensor([0.5, 2.0])))  # normal
+        tensor(0.)
+        >>> W = torch.tensor([[0.5, 8.0], [0.0, 0.5]])
+        >>> rn.henrici(W)
+        tensor(8.)
+        >>> round(float(rn.henrici(W, relative=True)), 3)
+        0.996
 
     Source: P. Henrici, Bounds for iterates, inverses, spectral variation and fields of values
     of non-normal matrices, Numerische Mathematik 4, 1962.

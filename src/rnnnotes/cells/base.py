@@ -48,6 +48,17 @@ class Cell(nn.Module):
         hidden_size: H, at least 1.
         bias: whether there are biases.
         generator: source of randomness; torch's global one if None.
+
+    Examples:
+        Of one's own: a step, and as many blocks as it has matrices.
+
+        >>> class HalvingCell(rn.Cell):
+        ...     def step(self, projected, state):
+        ...         return state / 2 + projected
+        >>> cell = HalvingCell(2, 3, generator=torch.Generator().manual_seed(0))
+        >>> x = torch.zeros(4, 5, 2)
+        >>> rn.unroll(cell, x).hidden.shape
+        torch.Size([4, 5, 3])
     """
 
     weight_ih: nn.Parameter
@@ -55,12 +66,12 @@ class Cell(nn.Module):
     bias_ih: nn.Parameter | None
     bias_hh: nn.Parameter | None
 
-    #: Names of the gates, in the order of their rows in the weights.
     gate_names: tuple[str, ...] = ()
-    #: Number of blocks of H rows in the weights.
+    """Names of the gates, in the order of their rows in the weights."""
     blocks: int = 1
-    #: Names of the tensors of a state.
+    """Number of blocks of H rows in the weights."""
     state_names: tuple[str, ...] = ("h",)
+    """Names of the tensors of a state."""
 
     def __init__(
         self,

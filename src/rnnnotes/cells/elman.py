@@ -24,6 +24,15 @@ class ElmanCell(Cell):
         bias: whether there are biases.
         generator: source of randomness; torch's global one if None.
 
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cell = rn.ElmanCell(2, 3, generator=generator)
+        >>> x, h = torch.randn(4, 2, generator=generator), torch.zeros(4, 3)
+        >>> cell(x, h).shape
+        torch.Size([4, 3])
+        >>> torch.allclose(cell(x, h), rn.to_torch(cell)(x, h), atol=1e-6)
+        True
+
     Source: Elman, Finding structure in time, 1990; the same map as ``torch.nn.RNN``.
     """
 
@@ -83,6 +92,15 @@ def irnn(
         scale: factor of the identity; 0.01 where the paper wants less memory.
         input_std: standard deviation of the normal input weights, at least 0; the paper's 0.001.
         generator: source of randomness; torch's global one if None.
+
+    Examples:
+        >>> cell = rn.irnn(2, 3, generator=torch.Generator().manual_seed(0))
+        >>> cell.weight_hh.detach()
+        tensor([[1., 0., 0.],
+                [0., 1., 0.],
+                [0., 0., 1.]])
+        >>> cell(torch.zeros(1, 2), torch.tensor([[1.0, 2.0, 3.0]])).detach()
+        tensor([[1., 2., 3.]])
 
     Source: Le, Jaitly and Hinton, A simple way to initialize recurrent networks of rectified
     linear units, 2015.

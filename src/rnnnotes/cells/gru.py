@@ -26,6 +26,16 @@ class GRUCell(Cell):
             ``"before"`` it, as in the paper.
         generator: source of randomness; torch's global one if None.
 
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cell = rn.GRUCell(2, 3, generator=generator)
+        >>> x, h = torch.randn(4, 2, generator=generator), torch.ones(4, 3)
+        >>> torch.allclose(cell(x, h), rn.to_torch(cell)(x, h), atol=1e-6)
+        True
+        >>> paper = rn.GRUCell(2, 3, reset="before", generator=generator)
+        >>> list(paper.gates(x, h))
+        ['r', 'z', 'n']
+
     Source: Cho et al., Learning phrase representations using RNN encoder-decoder for statistical
     machine translation, 2014, equations 5 to 8. Some papers and libraries swap z and 1 - z.
     """

@@ -17,6 +17,18 @@ class LSTMCell(Cell):
 
     The state is (h, c). To start with open forget gates use :func:`rnnnotes.forget_bias_`.
 
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> cell = rn.LSTMCell(2, 3, generator=generator)
+        >>> x = torch.randn(4, 2, generator=generator)
+        >>> h, c = cell(x)
+        >>> h.shape, c.shape
+        (torch.Size([4, 3]), torch.Size([4, 3]))
+        >>> torch.allclose(h, rn.to_torch(cell)(x)[0], atol=1e-6)
+        True
+        >>> list(cell.gates(x, (h, c)))
+        ['i', 'f', 'g', 'o']
+
     Source: Hochreiter and Schmidhuber, Long short-term memory, 1997, without the forget gate;
     Gers, Schmidhuber and Cummins, Learning to forget, 2000, with it; "NP" in Greff et al., LSTM:
     a search space odyssey, 2017; the same map as ``torch.nn.LSTM``.

@@ -12,7 +12,6 @@ from rnnnotes._checks import check_choice
 from rnnnotes.cells.base import Cell, State, add_product, linear
 from rnnnotes.init import uniform_
 
-#: The variants by the names of Greff et al., each with what it changes in V.
 VARIANTS = MappingProxyType(
     {
         "V": "vanilla: three gates, each seeing the cell state through a peephole",
@@ -26,6 +25,8 @@ VARIANTS = MappingProxyType(
         "FGR": "full gate recurrence: every gate sees all gates of the step before",
     }
 )
+"""The variants by the names of Greff et al., each with what it changes in V."""
+
 _WITHOUT = {"CIFG": "f", "NIG": "i", "NFG": "f", "NOG": "o"}
 
 
@@ -50,6 +51,19 @@ class LSTMVariantCell(Cell):
         variant: a name in :data:`VARIANTS`.
         bias: whether there are biases.
         generator: source of randomness; torch's global one if None.
+
+    Examples:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> coupled = rn.LSTMVariantCell(2, 3, "CIFG", generator=generator)
+        >>> gates = coupled.gates(torch.zeros(1, 2), coupled.initial_state(1))
+        >>> torch.equal(gates["f"], 1 - gates["i"])
+        True
+        >>> for variant in ("V", "CIFG", "FGR"):
+        ...     cell = rn.LSTMVariantCell(2, 3, variant, generator=generator)
+        ...     print(variant, rn.parameter_count(cell))
+        V 93
+        CIFG 69
+        FGR 174
 
     Source: Greff, Srivastava, Koutnik, Steunebrink and Schmidhuber, LSTM: a search space
     odyssey, 2017, for the equations and the variants; Gers and Schmidhuber,

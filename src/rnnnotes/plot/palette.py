@@ -18,6 +18,7 @@ LIGHT = {
     "teal": "#0e7490",
     "slate": "#64748b",
 }
+"""Hex of each colour on light paper, by name."""
 
 DARK = {
     "ink": "#e6edf3",
@@ -33,11 +34,11 @@ DARK = {
     "teal": "#5fd0dd",
     "slate": "#a3b1c2",
 }
+"""Hex of each colour on dark paper, by name."""
 
-# The order in which lines take their colours.
 CYCLE = ("blue", "orange", "green", "purple", "teal", "pink", "amber", "slate")
+"""The order in which lines take their colours."""
 
-# What a colour stands for wherever a cell is drawn or its gates are plotted.
 MEANING = {
     "hidden": "teal",
     "cell": "blue",
@@ -47,3 +48,4 @@ MEANING = {
     "output_gate": "purple",
     "gradient": "pink",
 }
+"""What a colour stands for wherever a cell is drawn or its gates are plotted."""
