@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +167,9 @@ class Loom:
 
     def _weaver(self, page: PageSource) -> Weaver:
         generated = {"statements": self._statement_tables, "colophon": self._colophon}
+        generated["verdict-counts"] = lambda page: self._verdict_counts()
+        for name in self.records:
+            generated[f"verdict-{name}"] = partial(self._verdict_link, name)
         return Weaver(
             page,
             self.runs.get(page.name),
@@ -214,15 +217,25 @@ class Loom:
 
     # ---- what is gathered from all pages ---------------------------------------------------
 
-    def _statement_tables(self, page: PageSource) -> str:
-        up = "../" * page.name.count("/")
+    def _verdict_link(self, name: str, page: PageSource) -> str:
+        """The word of a verdict, as a link to its box."""
+        record, up = self.records[name], "../" * page.name.count("/")
+        word = record.verdict["verdict"]
+        marks = f"{{ .rn-verdict-word data-verdict={word} }}"
+        return f"[{word}]({up}{record.page}.md#{name}){marks}"
+
+    def _verdict_counts(self) -> str:
         count = Counter(record.verdict["verdict"] for record in self.records.values())
         words = [f"{count[word]} {word}" for word in VERDICTS if count[word]]
         open_ = len(self.statements) - len(self.records)
         if open_:
             words.append(f"{open_} whose page is still to be written")
+        return f"The notes make {len(self.statements)} statements: {', '.join(words)}."
+
+    def _statement_tables(self, page: PageSource) -> str:
+        up = "../" * page.name.count("/")
         lines = [
-            f"The notes make {len(self.statements)} statements: {', '.join(words)}.",
+            self._verdict_counts(),
             "",
             "## What a verdict says",
             "",
