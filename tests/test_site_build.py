@@ -169,7 +169,11 @@ def make(root: Path) -> Project:
     project.page("clock", MEASURES, "measures: time\n")
     project.write("docs/empty.md", "")
     project.write("docs/reference/statements.md", "# Statements\n\n<!-- rnnnotes: statements -->\n")
-    project.write("docs/reference/colophon.md", "# Colophon\n\n<!-- rnnnotes: colophon -->\n")
+    project.write(
+        "docs/reference/colophon.md",
+        "# Colophon\n\n<!-- rnnnotes: verdict-A1 --> <!-- rnnnotes: verdict-counts -->\n\n"
+        "<!-- rnnnotes: colophon -->\n",
+    )
     project.write("src/shelf/__init__.py", "")
     project.write(
         "src/shelf/base.py",
@@ -291,6 +295,14 @@ def test_the_word_of_a_verdict_leads_to_what_it_says_and_its_reason_keeps_its_li
     assert "under some of the conditions" in table.select_one("tr:has(#verdict-conditional)").text
     links = [a.get("href") for a in table.select("#row-A1 a")]
     assert links == ["../../part/two/#A1", "../../part/two/#A1", "../../rich/"]
+
+
+def test_a_page_can_name_a_verdict_of_another_page_and_count_them_all(built):
+    place = one(soup(built.html("reference/colophon")), "article p:has(.rn-verdict-word)")
+    word = one(place, "a")
+    assert (word.get_text(), word.get("data-verdict")) == ("conditional", "conditional")
+    assert word.get("href") == "../../part/two/#A1"
+    assert "The notes make 2 statements: 1 conditional, 1 cited." in place.get_text()
 
 
 def test_every_internal_link_of_the_site_leads_somewhere(built):

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +168,13 @@ class Loom:
         return {}
 
     def _weaver(self, page: PageSource) -> Weaver:
-        generated = {"statements": self._statement_table, "colophon": self._colophon}
+        generated = {
+            "statements": self._statement_table,
+            "colophon": self._colophon,
+            "verdict-counts": lambda _: statement_table.counts(self.statements, self.records),
+        }
+        for name, record in self.records.items():
+            generated[f"verdict-{name}"] = partial(statement_table.verdict_link, record)
         return Weaver(
             page,
             self.runs.get(page.name),

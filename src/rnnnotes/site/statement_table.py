@@ -23,7 +23,7 @@ def as_markdown(
     if not statements:
         return ""
     up = "../" * page.name.count("/")
-    lines = [*_counts(statements, records), *_meanings(), *_filters(records)]
+    lines = [*_count_table(statements, records), *_meanings(), *_filters(records)]
     for note, title in NOTES.items():
         rows = [row for row in statements.values() if row.id.startswith(note)]
         if rows:
@@ -66,17 +66,30 @@ def as_json(statements: Statements, records: Records, weaver: WeaverOf, site_url
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
+def counts(statements: Statements, records: Records) -> str:
+    """How many statements there are, and how many got which verdict, in a sentence."""
+    count = Counter(record.verdict["verdict"] for record in records.values())
+    words = [f"{count[word]} {word}" for word in VERDICTS if count[word]]
+    return f"The notes make {len(statements)} statements: {', '.join(words)}."
+
+
+def verdict_link(record: Record, page: PageSource) -> str:
+    """The word of a verdict, as a link from ``page`` to its box."""
+    word, up = record.verdict["verdict"], "../" * page.name.count("/")
+    marks = f"{{ .rn-verdict-word data-verdict={word} }}"
+    return f"[{word}]({up}{record.page}.md#{record.id}){marks}"
+
+
 # ---- the parts of the page -----------------------------------------------------------------
 
 
-def _counts(statements: Statements, records: Records) -> list[str]:
+def _count_table(statements: Statements, records: Records) -> list[str]:
     """A sentence and a table: how many of each note got which verdict."""
     count = Counter((name[0], record.verdict["verdict"]) for name, record in records.items())
     words = [word for word in VERDICTS if any(count[note, word] for note in NOTES)]
     total = {word: sum(count[note, word] for note in NOTES) for word in words}
-    said = ", ".join(f"{total[word]} {word}" for word in words)
     lines = [
-        f"The notes make {len(statements)} statements: {said}. The same list as data: "
+        f"{counts(statements, records)} The same list as data: "
         "[statements.json](statements.json){ download=statements.json }.",
         "",
         f"| verdict | {' | '.join(f'note {note}' for note in NOTES)} | all |",

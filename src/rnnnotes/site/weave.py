@@ -118,7 +118,9 @@ class Weaver:
             if not marker:
                 return match[0]
             if marker[1] not in self.generated:
-                known = ", ".join(sorted(self.generated))
+                # One word for the markers that differ by a statement's id only: they are many.
+                names = {re.sub(r"-[A-Z]\d+$", "-ID", name) for name in self.generated}
+                known = ", ".join(sorted(names))
                 raise PageError(
                     self.page.path, line, f"expected a marker of {known}, got {marker[1]!r}"
                 )
