@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rnnnotes.site import downloads, statements
+from rnnnotes.site import downloads, glossary, statements
 from rnnnotes.site.blocks import PageSource, read_page
 from rnnnotes.site.cache import Cache, write_whole
 from rnnnotes.site.errors import LoomError, PageErrors
@@ -53,6 +53,7 @@ class Loom:
         self.status: dict[str, str] = {}
         self.records: dict[str, statements.Record] = {}
         self.statements: dict[str, statements.Statement] = {}
+        self.terms: list[glossary.Term] = []
 
     # ---- reading and running ---------------------------------------------------------------
 
@@ -62,6 +63,7 @@ class Loom:
             self.cache.check_writable()
             self._read(files)
             self.statements = statements.read_statements(self.settings.docs / "statements.yml")
+            self.terms = glossary.read_glossary(self.settings.docs / "glossary.yml", self.pages)
             self._run()
             self._check()
         finally:
@@ -166,7 +168,11 @@ class Loom:
         return {}
 
     def _weaver(self, page: PageSource) -> Weaver:
-        generated = {"statements": self._statement_tables, "colophon": self._colophon}
+        generated = {
+            "statements": self._statement_tables,
+            "colophon": self._colophon,
+            "glossary": self._glossary,
+        }
         return Weaver(
             page,
             self.runs.get(page.name),
@@ -174,6 +180,7 @@ class Loom:
             self.statements,
             self._memo,
             generated,
+            glossary.Explainer(self.terms, page.name),
         )
 
     def _memo(self, source: str, make: Callable[[], str]) -> str:
@@ -277,6 +284,9 @@ class Loom:
         lines += ["", "| made with | version |", "| --- | --- |"]
         lines += [f"| {name} | {version} |" for name, version in versions().items()]
         return "\n".join(lines)
+
+    def _glossary(self, page: PageSource) -> str:
+        return glossary.listing(self.terms, self.pages, "../" * page.name.count("/"))
 
     # ---- report ----------------------------------------------------------------------------
 
