@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from rnnnotes.site import downloads, statement_table, statements
+from rnnnotes.site import downloads, glossary, statement_table, statements
 from rnnnotes.site.blocks import PageSource, read_page
 from rnnnotes.site.cache import Cache, write_whole
 from rnnnotes.site.errors import LoomError, PageErrors
@@ -55,6 +55,7 @@ class Loom:
         self.status: dict[str, str] = {}
         self.records: dict[str, statements.Record] = {}
         self.statements: dict[str, statements.Statement] = {}
+        self.terms: list[glossary.Term] = []
 
     # ---- reading and running ---------------------------------------------------------------
 
@@ -64,6 +65,7 @@ class Loom:
             self.cache.check_writable()
             self._read(files)
             self.statements = statements.read_statements(self.settings.docs / "statements.yml")
+            self.terms = glossary.read_glossary(self.settings.docs / "glossary.yml", self.pages)
             self._run()
             self._check()
         finally:
@@ -171,6 +173,7 @@ class Loom:
         generated = {
             "statements": self._statement_table,
             "colophon": self._colophon,
+            "glossary": self._glossary,
             "verdict-counts": lambda _: statement_table.counts(self.statements, self.records),
         }
         for name, record in self.records.items():
@@ -182,6 +185,7 @@ class Loom:
             self.statements,
             self._memo,
             generated,
+            glossary.Explainer(self.terms, page.name),
         )
 
     def _memo(self, source: str, make: Callable[[], str]) -> str:
@@ -277,6 +281,9 @@ class Loom:
         lines += ["", "| made with | version |", "| --- | --- |"]
         lines += [f"| {name} | {version} |" for name, version in versions().items()]
         return "\n".join(lines)
+
+    def _glossary(self, page: PageSource) -> str:
+        return glossary.listing(self.terms, self.pages, "../" * page.name.count("/"))
 
     # ---- report ----------------------------------------------------------------------------
 

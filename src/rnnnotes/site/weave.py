@@ -20,7 +20,8 @@ from rnnnotes.training.ledger import MIME as VERDICT_MIME
 from rnnnotes.training.ledger import number
 
 FIGURE_MIME = "image/svg+xml"
-_MATHS = re.compile(
+# A formula of a page's text, or a dollar that is one.
+FORMULA = re.compile(
     r"(?P<dollar>\\\$)|(?<![\\$])\$\$(?P<display>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^\s$](?:[^$\n]*?[^\s\\$])?)\$(?![\d$])",
     re.DOTALL,
 )
@@ -49,6 +50,7 @@ class Weaver:
         statements: for the boxes of the verdicts.
         memo: keeps what is slow to make, under the text that it is made from.
         generated: markers (``<!-- rnnnotes: name -->``) and the Markdown that replaces them.
+        explain: puts links to the glossary into the prose between blocks, piece by piece.
     """
 
     def __init__(
@@ -59,10 +61,11 @@ class Weaver:
         statements: Mapping[str, Statement],
         memo: Memo,
         generated: Mapping[str, Callable[[PageSource], str]] | None = None,
+        explain: Callable[[str], str] = str,
     ) -> None:
         self.page, self.run, self.root = page, run, root
         self.statements, self.memo = statements, memo
-        self.generated = generated or {}
+        self.generated, self.explain = generated or {}, explain
         self.woven = Woven("")
         self.up = "../" * page.name.count("/")
 
@@ -72,7 +75,7 @@ class Weaver:
         links = self._downloads()
         for part in self.page.parts:
             if isinstance(part, Prose):
-                text = self.prose(part.text, part.line)
+                text = self.prose(self.explain(part.text), part.line)
                 if links and _TITLE.search(text):
                     text = _TITLE.sub(lambda title: f"{title[0]}\n\n{links}", text, count=1)  # noqa: B023
                     links = ""
@@ -145,7 +148,7 @@ class Weaver:
                 here = line + text.count("\n", 0, match.start())
                 raise PageError(self.page.path, here, str(error)) from None
 
-        return _MATHS.sub(typeset, text)
+        return FORMULA.sub(typeset, text)
 
     def plain(self, text: str) -> str:
         """A text with its computed values, formulas left as LaTeX."""
