@@ -13,10 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rnnnotes.site import downloads, statements
+from rnnnotes.site import bibliography, downloads, statements
 from rnnnotes.site.blocks import PageSource, read_page
 from rnnnotes.site.cache import Cache, write_whole
-from rnnnotes.site.errors import LoomError, PageErrors
+from rnnnotes.site.errors import LoomError, PageError, PageErrors
 from rnnnotes.site.weave import Weaver, Woven, escape_markdown, rebased, recorded
 from rnnnotes.training.ledger import VERDICTS
 
@@ -34,7 +34,6 @@ class Settings:
     report: Path
     jobs: int = 0  # as many as there are processors
     time_limit: float = 120.0
-    allow_missing_statements: bool = False
 
 
 class Loom:
@@ -53,6 +52,8 @@ class Loom:
         self.status: dict[str, str] = {}
         self.records: dict[str, statements.Record] = {}
         self.statements: dict[str, statements.Statement] = {}
+        self.sources: list[bibliography.Source] = []
+        self.cited: dict[str, list[str]] = {}
 
     # ---- reading and running ---------------------------------------------------------------
 
@@ -62,6 +63,7 @@ class Loom:
             self.cache.check_writable()
             self._read(files)
             self.statements = statements.read_statements(self.settings.docs / "statements.yml")
+            self._read_sources()
             self._run()
             self._check()
         finally:
@@ -76,6 +78,12 @@ class Loom:
             except LoomError as error:
                 errors.append(error)
         _raise(errors)
+
+    def _read_sources(self) -> None:
+        file = self.settings.docs / "references.bib"
+        path, self.sources = bibliography.read(file, self.settings.root, self._memo)
+        if self.sources:
+            self.cited = bibliography.check(self.sources, self.pages, self.statements, path)
 
     @property
     def notebooks(self) -> list[PageSource]:
@@ -138,9 +146,7 @@ class Loom:
             record for page in self.notebooks for record in recorded(page, self.runs[page.name])
         ]
         paths = {name: page.path for name, page in self.pages.items()}
-        self.records = statements.check(
-            self.statements, found, paths, self.settings.allow_missing_statements
-        )
+        self.records = statements.check(self.statements, found, paths)
 
     # ---- weaving ---------------------------------------------------------------------------
 
@@ -166,7 +172,11 @@ class Loom:
         return {}
 
     def _weaver(self, page: PageSource) -> Weaver:
-        generated = {"statements": self._statement_tables, "colophon": self._colophon}
+        generated = {
+            "statements": self._statement_tables,
+            "bibliography": self._bibliography,
+            "colophon": self._colophon,
+        }
         return Weaver(
             page,
             self.runs.get(page.name),
@@ -218,9 +228,6 @@ class Loom:
         up = "../" * page.name.count("/")
         count = Counter(record.verdict["verdict"] for record in self.records.values())
         words = [f"{count[word]} {word}" for word in VERDICTS if count[word]]
-        open_ = len(self.statements) - len(self.records)
-        if open_:
-            words.append(f"{open_} whose page is still to be written")
         lines = [
             f"The notes make {len(self.statements)} statements: {', '.join(words)}.",
             "",
@@ -252,15 +259,22 @@ class Loom:
     def _statement_row(self, row: statements.Statement, up: str) -> str:
         anchor = f'<span id="row-{row.id}">'
         says = escape_markdown(row.says)
-        record = self.records.get(row.id)
-        if record is None:
-            return f"| {anchor}{row.id}</span> | {says} | *page to come* |  |"
+        record = self.records[row.id]
         verdict = record.verdict
         link = f"[{row.id}]({up}{record.page}.md#{row.id})"
         weaver = self._weaver(self.pages[record.page])
         because = " ".join(weaver.prose(verdict["because"], record.line).split())
         because = rebased(because, record.page, up).replace("|", chr(92) + "|")
         return f"| {anchor}{link}</span> | {says} | {_word(verdict['verdict'])} | {because} |"
+
+    def _bibliography(self, page: PageSource) -> str:
+        if not self.sources:
+            line = page.text.count("\n", 0, bibliography.MARKER.search(page.text).start()) + 1
+            raise PageError(page.path, line, "a bibliography without docs/references.bib")
+        titles = {name: str(p.meta.get("title", name)) for name, p in self.pages.items()}
+        verdicts = {name: (r.page, r.verdict["verdict"]) for name, r in self.records.items()}
+        up = "../" * page.name.count("/")
+        return bibliography.Shown(self.sources, self.cited, titles, verdicts, up).markdown()
 
     def _colophon(self, page: PageSource) -> str:
         lines = [

@@ -66,7 +66,6 @@ class LoomConfig(base.Config):
     report = options.Type(str, default="build/report.json")
     jobs = options.Type(int, default=0)
     time_limit = options.Type((int, float), default=120)
-    allow_missing_statements = options.Type(bool, default=False)
 
 
 class LoomPlugin(BasePlugin[LoomConfig]):
@@ -96,7 +95,6 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             report=root / self.config.report,
             jobs=self.config.jobs,
             time_limit=self.config.time_limit,
-            allow_missing_statements=self.config.allow_missing_statements,
         )
         self._take_lock()
         _ask_once(config.plugins.get("mkdocs-jupyter"))
