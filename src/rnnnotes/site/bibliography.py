@@ -101,7 +101,7 @@ class Source:
     def short(self) -> str:
         """Authors and year."""
         names = self.authors
-        if len(names) > 3:
+        if len(names) > 3 or "others" in names:
             names = (f"{names[0]} et al.",)
         who = " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
         return f"{who} {self['year']}".strip()
@@ -356,11 +356,16 @@ class Shown:
             shown = f"{word}{{ .rn-word .rn-{data} }}" if where else _word(source["outcome"])
             found = f": {escape_markdown(source['found'])}" if source["found"] else ""
             verdicts = ", ".join(map(self._verdict, source.list("statement")))
-            parts.append(f"{shown}{found}{f' ({verdicts})' if verdicts else ''}.")
+            measured = source["outcome"] != "not tried"
+            parts.append(f"{shown}{found}{f' ({verdicts})' if verdicts and measured else ''}.")
+            if verdicts and not measured:
+                parts.append(f"On its subject: {verdicts}.")
         if source["read"]:
             parts.append(f"Read: {escape_markdown(source['read'])}.")
         if self.cited[source.key]:
-            pages = (f"[{self.titles[p]}]({self.up}{p}.md)" for p in self.cited[source.key])
+            pages = (
+                f"[{self.titles[p].rstrip('?')}]({self.up}{p}.md)" for p in self.cited[source.key]
+            )
             parts.append(f"Cited in {', '.join(pages)}.")
         return " ".join(parts)
 
