@@ -109,7 +109,9 @@ def test_the_share_of_the_runs_that_is_needed(share, on_side, runs, holds):
     assert verdict.needed == share
 
 
-@pytest.mark.parametrize(("outcome", "good"), [("built", "built"), ("answered", "answered")])
+@pytest.mark.parametrize(
+    ("outcome", "good"), [("built", "built"), ("answered", "answered"), ("cited", "cited")]
+)
 def test_the_word_for_a_claim_that_comes_out(outcome, good):
     claim = rn.Claim("A1", "q", above=1, outcome=outcome)
     assert claim.settle([2.0]).verdict == good
@@ -203,9 +205,9 @@ def test_a_pointer_to_a_source_is_a_verdict_too():
         ({"above": 1, "share": -0.5}, r"expected a share in \(0, 1\], got -0.5"),
         (
             {"above": 1, "outcome": "true"},
-            r"^A3: expected outcome holds, answered or built, got 't",
+            r"^A3: expected outcome holds, answered, built or cited, got 't",
         ),
-        ({"above": 1, "outcome": "fails"}, r"expected outcome holds, answered or built"),
+        ({"above": 1, "outcome": "fails"}, r"expected outcome holds, answered, built or cited"),
     ],
 )
 def test_a_claim_without_a_sense_is_refused(arguments, message):

@@ -484,16 +484,13 @@ def test_a_statement_that_is_recorded_twice(project):
         assert_told(project.build(), {"twice": (line, words)})
 
 
-def test_a_statement_whose_page_is_still_to_come_is_passed_over_only_if_told(project):
+def test_a_statement_whose_page_is_not_there(project):
     project.statements({"id": "A1", "page": "good"}, {"id": "B7", "page": "not/yet"})
     with project.unharmed():
         build = project.build()
     assert build.code != 0
-    assert "these statements have no page yet: B7" in build.text
+    assert "these statements have no page: B7" in build.text
     assert machinery(build.text) == []
-    project.configure(allow_missing_statements=True)
-    assert set(project.built().values()) == {"kept"}
-    assert "B7" in project.html("reference/statements")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,6 @@ def _settings(config: dict[str, Any], root: Path, docs: Path) -> Settings:
         report=root / ours.get("report", "build/report.json"),
         jobs=ours.get("jobs", 0),
         time_limit=ours.get("time_limit", 120),
-        allow_missing_statements=ours.get("allow_missing_statements", False),
         site_url=config.get("site_url", ""),
         cards_for=config["site_name"] if ours.get("social_cards") else "",
     )

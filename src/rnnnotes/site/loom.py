@@ -14,10 +14,10 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from rnnnotes.site import downloads, glossary, statement_table, statements
+from rnnnotes.site import bibliography, downloads, glossary, statement_table, statements
 from rnnnotes.site.blocks import PageSource, read_page
 from rnnnotes.site.cache import Cache, write_whole
-from rnnnotes.site.errors import LoomError, PageErrors
+from rnnnotes.site.errors import LoomError, PageError, PageErrors
 from rnnnotes.site.weave import Weaver, Woven, recorded
 
 # The versions that the colophon names.
@@ -34,7 +34,6 @@ class Settings:
     report: Path
     jobs: int = 0  # as many as there are processors
     time_limit: float = 120.0
-    allow_missing_statements: bool = False
     site_url: str = ""
     cards_for: str = ""  # the site's name on the pictures of its pages; empty: there are none
 
@@ -56,6 +55,8 @@ class Loom:
         self.records: dict[str, statements.Record] = {}
         self.statements: dict[str, statements.Statement] = {}
         self.terms: list[glossary.Term] = []
+        self.sources: list[bibliography.Source] = []
+        self.cited: dict[str, list[str]] = {}
 
     # ---- reading and running ---------------------------------------------------------------
 
@@ -66,6 +67,7 @@ class Loom:
             self._read(files)
             self.statements = statements.read_statements(self.settings.docs / "statements.yml")
             self.terms = glossary.read_glossary(self.settings.docs / "glossary.yml", self.pages)
+            self._read_sources()
             self._run()
             self._check()
         finally:
@@ -80,6 +82,12 @@ class Loom:
             except LoomError as error:
                 errors.append(error)
         _raise(errors)
+
+    def _read_sources(self) -> None:
+        file = self.settings.docs / "references.bib"
+        path, self.sources = bibliography.read(file, self.settings.root, self._memo)
+        if self.sources:
+            self.cited = bibliography.check(self.sources, self.pages, self.statements, path)
 
     @property
     def notebooks(self) -> list[PageSource]:
@@ -142,9 +150,7 @@ class Loom:
             record for page in self.notebooks for record in recorded(page, self.runs[page.name])
         ]
         paths = {name: page.path for name, page in self.pages.items()}
-        self.records = statements.check(
-            self.statements, found, paths, self.settings.allow_missing_statements
-        )
+        self.records = statements.check(self.statements, found, paths)
 
     # ---- weaving ---------------------------------------------------------------------------
 
@@ -172,6 +178,7 @@ class Loom:
     def _weaver(self, page: PageSource) -> Weaver:
         generated = {
             "statements": self._statement_table,
+            "bibliography": self._bibliography,
             "colophon": self._colophon,
             "glossary": self._glossary,
             "verdict-counts": lambda _: statement_table.counts(self.statements, self.records),
@@ -219,10 +226,7 @@ class Loom:
         if self.statements:
             url = self.settings.site_url
             out["reference/statements.json"] = statement_table.as_json(
-                {k: v for k, v in self.statements.items() if k in self.records},
-                self.records,
-                self._recorder,
-                url,
+                self.statements, self.records, self._recorder, url
             )
         if self.settings.cards_for:
             out |= {
@@ -259,12 +263,20 @@ class Loom:
     # ---- what is gathered from all pages ---------------------------------------------------
 
     def _statement_table(self, page: PageSource) -> str:
-        known = {k: v for k, v in self.statements.items() if k in self.records}  # TEMP
-        return statement_table.as_markdown(known, self.records, self._recorder, page)
+        return statement_table.as_markdown(self.statements, self.records, self._recorder, page)
 
     def _recorder(self, name: str) -> Weaver:
         """The weaver of the page of that name."""
         return self._weaver(self.pages[name])
+
+    def _bibliography(self, page: PageSource) -> str:
+        if not self.sources:
+            line = page.text.count("\n", 0, bibliography.MARKER.search(page.text).start()) + 1
+            raise PageError(page.path, line, "a bibliography without docs/references.bib")
+        titles = {name: str(p.meta.get("title", name)) for name, p in self.pages.items()}
+        verdicts = {name: (r.page, r.verdict["verdict"]) for name, r in self.records.items()}
+        up = "../" * page.name.count("/")
+        return bibliography.Shown(self.sources, self.cited, titles, verdicts, up).markdown()
 
     def _colophon(self, page: PageSource) -> str:
         lines = [

@@ -66,7 +66,6 @@ class LoomConfig(base.Config):
     report = options.Type(str, default="build/report.json")
     jobs = options.Type(int, default=0)
     time_limit = options.Type((int, float), default=120)
-    allow_missing_statements = options.Type(bool, default=False)
     social_cards = options.Type(bool, default=False)
 
 
@@ -97,7 +96,6 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             report=root / self.config.report,
             jobs=self.config.jobs,
             time_limit=self.config.time_limit,
-            allow_missing_statements=self.config.allow_missing_statements,
             site_url=config.site_url or "",
             cards_for=config.site_name if self.config.social_cards else "",
         )

@@ -62,16 +62,15 @@ def check(
     statements: Mapping[str, Statement],
     records: Iterable[Record],
     pages: Mapping[str, str],
-    allow_missing: bool,
 ) -> dict[str, Record]:
     """Every statement recorded once, on its own page.
 
     Args:
         pages: the pages of the site, name to path.
-        allow_missing: pass over a statement whose page is still to be written.
 
     Raises:
         PageError: an id that is unknown, doubled, on the wrong page, or missing.
+        LoomError: statements whose page is not there.
     """
     found: dict[str, Record] = {}
     for record in records:
@@ -96,7 +95,7 @@ def check(
     for row in missing:
         if row.page in pages:
             raise PageError(pages[row.page], 1, f"the page never records the statement {row.id}")
-    if missing and not allow_missing:
+    if missing:
         names = ", ".join(row.id for row in missing)
-        raise LoomError(f"these statements have no page yet: {names}")
+        raise LoomError(f"these statements have no page: {names}")
     return found

@@ -18,7 +18,7 @@ VERDICTS = {
     "fails": "it is under none of them",
     "answered": "the notes ask, and the page measures the answer",
     "built": "a method or a drawing: made, and checked against something that we did not write",
-    "cited": "a source: read, and used where it is cited",
+    "cited": "a source: used where it is cited; with a table, results of it were measured again",
 }
 
 
@@ -128,7 +128,8 @@ class Claim:
         below: the one that it has to be below. At least one of the two is given.
         share: fraction of the runs, in (0, 1].
         outcome: the word for a claim that comes out: ``"holds"``; ``"answered"`` for a
-            question of the notes; ``"built"`` for a method or a figure.
+            question of the notes; ``"built"`` for a method or a figure; ``"cited"`` for a
+            pointer to sources of which a result was reproduced.
 
     Raises:
         ValueError: no threshold or NaN, an empty range, a share outside (0, 1], an unknown outcome.
@@ -163,9 +164,10 @@ class Claim:
             )
         if not 0 < self.share <= 1:
             raise ValueError(f"{self.statement}: expected a share in (0, 1], got {self.share}")
-        if self.outcome not in ("holds", "answered", "built"):
+        if self.outcome not in ("holds", "answered", "built", "cited"):
             raise ValueError(
-                f"{self.statement}: expected outcome holds, answered or built, got {self.outcome!r}"
+                f"{self.statement}: expected outcome holds, answered, built or cited, "
+                f"got {self.outcome!r}"
             )
 
     @property
@@ -226,6 +228,8 @@ class Claim:
 
 def cite(statement: str, because: str) -> Verdict:
     """The record of a pointer: a source that the notes name, and what the page takes from it.
+
+    Where a result of the source is measured, a ``Claim`` with ``outcome="cited"`` records it.
 
     Args:
         statement: the id in ``docs/statements.yml``.
