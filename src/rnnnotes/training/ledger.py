@@ -57,7 +57,7 @@ class Verdict:
         verdict: ``holds``, ``conditional``, ``fails``, ``answered`` (a question of the notes),
             ``built`` (a method or a figure) or ``cited`` (a pointer to a source).
         quantity: what was measured, with its unit.
-        threshold: in words, as :attr:`Claim.threshold` has it.
+        threshold: in words, as ``above 0.9``.
         needed: fraction of the runs that had to be on the claim's side, in (0, 1].
         conditions: what was measured under each one.
         because: why it came out so, in a sentence.
