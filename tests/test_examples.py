@@ -17,6 +17,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import sklearn.datasets  # noqa: F401  its first import draws from Python's own random numbers
 import torch
 from griffe import Docstring, DocstringSectionKind
 
