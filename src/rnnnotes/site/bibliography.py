@@ -260,7 +260,7 @@ def _faults(
         faults.append("missing field 'author'")
     for name, known in (("topic", TOPICS), ("outcome", OUTCOMES)):
         if source[name] and source[name] not in known:
-            faults.append(f"expected a {name} of {', '.join(known)}, got {source[name]!r}")
+            faults.append(f"{name}: expected one of {', '.join(known)}, got {source[name]!r}")
     page = source["where"].partition("#")[0]
     if page and page not in pages:
         faults.append(f"where: there is no page {page!r}")
@@ -361,7 +361,7 @@ class Shown:
             if verdicts and not measured:
                 parts.append(f"On its subject: {verdicts}.")
         if source["read"]:
-            parts.append(f"Read: {escape_markdown(source['read'])}.")
+            parts.append(f"Read: {escape_markdown(source['read']).rstrip('.')}.")
         if self.cited[source.key]:
             pages = (
                 f"[{self.titles[p].rstrip('?')}]({self.up}{p}.md)" for p in self.cited[source.key]
