@@ -441,7 +441,7 @@ def test_what_cannot_be_woven_is_told_with_its_line(project):
             ),
             "marker": (
                 "# F\n\nText\n<!-- rnnnotes: statments --> <!-- # here -->\n",
-                "expected a marker of colophon, statements, verdict-ID, verdict-counts, got 'statments'",
+                "a marker of colophon, statements, verdict-ID, verdict-counts, got 'statments'",
             ),
         },
     )
