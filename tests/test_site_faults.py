@@ -441,8 +441,8 @@ def test_what_cannot_be_woven_is_told_with_its_line(project):
             ),
             "marker": (
                 "# F\n\nText\n<!-- rnnnotes: statments --> <!-- # here -->\n",
-                "expected a marker of colophon, glossary, statements, verdict-ID, verdict-counts, "
-                "got 'statments'",
+                "expected a marker of bibliography, colophon, glossary, statements, verdict-ID, "
+                "verdict-counts, got 'statments'",
             ),
         },
     )
