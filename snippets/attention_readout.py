@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 class AttentionReadout(nn.Module):
     """Outputs (B, C) from [sum_t a_t h_t; h_T], a = softmax(v' tanh(W_q h_T + W_k h_t)), and a.
-    rnn: one direction, batch first (LSTM, GRU too). real: (B, T), False on padding."""
+    rnn: one direction, batch first (LSTM, GRU too). real: (B, T), False on padding at the end."""
 
     def __init__(self, rnn: nn.RNNBase, output_size: int) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 def training_step(
     model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, max_norm: float
 ) -> float:
-    """One update; returns the norm of all gradients together, before clipping."""
+    """One update; the norm of all gradients together, before clipping. PyTorch 2.6 or newer."""
     optimizer.zero_grad()
     loss.backward()
     named = [(name, p.grad) for name, p in model.named_parameters() if p.grad is not None]
@@ -30,6 +30,7 @@ if __name__ == "__main__":
     norm = training_step(rnn, sgd, rnn(x)[0][:, -1].sum(), max_norm=1.0)
     moved = nn.utils.parameters_to_vector(rnn.parameters()).detach()
     print(f"norm {norm:.3g} before clipping; step of length {(moved - start).norm():.3g}")
+    assert norm > 1 and (moved - start).norm() < 0.1001  # learning rate times max_norm
     try:
         training_step(rnn, sgd, rnn(x * torch.nan)[0].sum(), max_norm=1.0)
     except FloatingPointError as error:

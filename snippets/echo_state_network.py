@@ -21,6 +21,7 @@ class EchoStateNetwork:
         return torch.stack(rows)
 
     def fit(self, x: Tensor, y: Tensor, washout: int = 100, ridge: float = 1e-8) -> None:
+        """x (steps, inputs), y (steps, outputs); then states(x) @ w_out are the answers."""
         h, wanted = self.states(x)[washout:], y[washout:].double()
         penalty = ridge**0.5 * torch.eye(h.shape[1], dtype=h.dtype)  # as more rows of h
         penalty[-1, -1] = 0  # none on the readout's bias

@@ -24,6 +24,7 @@ def adding(size: int, steps: int = 15) -> tuple[Tensor, Tensor]:
 if __name__ == "__main__":
     torch.manual_seed(0)
     rnn, readout = identity_relu_rnn(2, 32, input_std=0.1), nn.Linear(32, 1)
+    assert rnn(torch.zeros(1, 99, 2), h := torch.ones(1, 1, 32))[1].equal(h)  # it keeps its state
     parameters = [*rnn.parameters(), *readout.parameters()]
     adam = torch.optim.Adam(parameters, lr=0.003)
     for _ in range(400):

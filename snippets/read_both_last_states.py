@@ -29,8 +29,10 @@ if __name__ == "__main__":
     x = torch.randn(4, 6, 3, requires_grad=True)
     for kind in nn.RNN, nn.GRU, nn.LSTM:
         rnn = kind(3, 8, batch_first=True, bidirectional=True)
-        wrong, right = rnn(x)[0][:, -1], read_both_last_states(rnn, x)
+        output, right = rnn(x)[0], read_both_last_states(rnn, x)
+        wrong = output[:, -1]
         assert torch.equal(wrong[:, :8], right[:, :8])  # the forward halves agree
+        assert torch.equal(output[:, 0, 8:], right[:, 8:])  # the backward net ends at the start
         print(f"{kind.__name__}, second half has read {steps_read(right[:, 8:], x)};")
         print(f"  in output[:, -1]: {steps_read(wrong[:, 8:], x)}")
         assert steps_read(right[:, 8:], x) == [1, 2, 3, 4, 5, 6]

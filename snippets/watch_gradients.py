@@ -13,7 +13,7 @@ class Seen(NamedTuple):
 
 
 def watched_step(model: nn.Module, optimizer: torch.optim.Optimizer) -> Seen:
-    """Call it after ``loss.backward()``, in place of ``optimizer.step()``."""
+    """After ``loss.backward()``, in place of ``optimizer.step()``. PyTorch 2.6 or newer."""
     named = {name: p for name, p in model.named_parameters() if p.grad is not None}
     norm = nn.utils.get_total_norm([p.grad for p in named.values()]).item()
     bad = next((name for name, p in named.items() if not p.grad.isfinite().all()), None)
@@ -25,7 +25,7 @@ def watched_step(model: nn.Module, optimizer: torch.optim.Optimizer) -> Seen:
 
 
 def far_over_near(x: Tensor) -> float:
-    """Gradient of the first step of inputs (batch, time, features), over that of the last."""
+    """Gradient of the first step of x (B, T, D), which must require it, over the last step's."""
     return (x.grad[:, 0].norm() / x.grad[:, -1].norm()).item()
 
 
@@ -37,4 +37,4 @@ if __name__ == "__main__":
     print(f"norm {seen.norm:.2f}, W_hh moved by {seen.ratios['weight_hh_l0']:.1%} of its size,")
     print(f"but of its gradient {far_over_near(x):.0e} is left at the first step: it vanishes")
     rnn.weight_hh_l0.grad[0, 0] = torch.nan
-    assert watched_step(rnn, sgd).nonfinite == "weight_hh_l0"
+    assert watched_step(rnn, sgd).nonfinite == "weight_hh_l0" and rnn.weight_hh_l0.isfinite().all()
