@@ -1,4 +1,5 @@
 // rnnnotes.plot.GradientText: a character pointed at, tapped or gone to by arrow keys is chosen.
+// And whatever scrolls sideways can be reached by the keyboard, so that its arrows can scroll it.
 (() => {
   "use strict";
   const NAMES = { " ": "space", "\n": "line break", "\t": "tab" };
@@ -66,7 +67,18 @@
     box.classList.add("rn-live");
   }
 
-  const start = () => document.querySelectorAll(".rn-gradient:not(.rn-live)").forEach(enliven);
+  function reach(box) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+
+  function start() {
+    document.querySelectorAll(".rn-gradient:not(.rn-live)").forEach(enliven);
+    const boxes = document.querySelectorAll(".md-typeset__scrollwrap, .rn-html, .rn-display");
+    const watch = new ResizeObserver((seen) => seen.forEach(({ target }) => reach(target)));
+    boxes.forEach((box) => watch.observe(box));
+  }
+
   // Material tells of each page that it shows.
   if (window.document$) window.document$.subscribe(start);
   else start();
