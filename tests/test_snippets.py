@@ -166,7 +166,7 @@ FAULTS = {
     "residual_rnn_stack": ("x = x + self.scale * y", "x = self.scale * y"),
     "set_the_forget_bias": ("else 0.0", "else value"),
     "swap_lstm_for_causal_convolution": ("(left, 0)", "(0, left)"),
-    "swap_lstm_for_gru": ("if equal_parameters:", "if not equal_parameters:"),
+    "swap_lstm_for_gru": ("<= count(lstm):", "<= 2 * count(lstm):"),
     "truncated_backpropagation": ("rnn(inputs, detached(state))", "rnn(inputs)"),
     "watch_gradients": ("    if bad is None:\n", "    if True:\n"),
 }
@@ -190,7 +190,7 @@ def test_the_snippet_s_omega_is_the_package_s(seeded):
     rnn, x = nn.RNN(3, 6, batch_first=True), torch.randn(4, 7, 3)
     output, _ = rnn(x)
     ours = load("omega_penalty", "omega_penalty")(rnn, output, output.square().sum())
-    path = rn.unroll(rn.from_torch(rnn), x)
+    path = rn.unroll(rn.from_torch(rnn).cell, x)
     torch.testing.assert_close(ours, rn.omega_penalty(path.hidden.square().sum(), path))
 
 
