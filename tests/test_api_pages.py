@@ -14,6 +14,7 @@ from site_project import REPOSITORY, Project, tree
 
 PAGES = REPOSITORY / "docs/reference/api"
 PUBLIC = [f"rn.{name}" for name, thing in public_names().items() if not inspect.ismodule(thing)]
+CALLABLE = {name: thing for name, thing in public_names().items() if callable(thing)}
 # Members that readers call, here of the class that they find them under.
 CALLED = ["rn.GradientMonitor.diagnosis", "rn.Cell.step", "rn.tasks.Task.sample"]
 DIRECTIVE = re.compile(r"^::: (\S+)$", re.MULTILINE)
@@ -89,6 +90,22 @@ def test_all_parts_of_a_docstring_are_there(html):
     assert "Examples:" in gru and "&gt;&gt;&gt; " in gru
     assert '<p class="rn-source">Source: Cho et al.' in gru
     assert "reset" in gru and "default" in gru
+
+
+def test_a_colon_in_what_is_returned_makes_no_type(html):
+    text = html["gradient-flow-and-cost"].split('id="rn.state_gradients"')[1].split("<h3")[0]
+    assert re.search(r"<p>One tensor \(T, B, H\) for each part of the state: \(dL/dh,\)", text)
+
+
+@pytest.mark.parametrize("name", CALLABLE)
+def test_only_arguments_that_there_are_are_told_of(name):
+    thing = CALLABLE[name]
+    members = vars(thing).values() if inspect.isclass(thing) else ()
+    for part in (thing, *filter(inspect.isfunction, members)):
+        for section in griffe.Docstring(inspect.getdoc(part) or "").parse("google", warnings=False):
+            if section.kind is griffe.DocstringSectionKind.parameters:
+                told = {name for entry in section.value for name in entry.name.split(", ")}
+                assert told <= set(inspect.signature(part).parameters), part
 
 
 def test_equal_builds_give_equal_bytes(built, tmp_path):

@@ -2,7 +2,8 @@
 
 The tree holds ``mkdocs.yml`` without the two plugins that make notebooks into pages, and
 ``docs/`` with every page woven, every figure in it, and the notebooks to download. It builds with
-plain MkDocs, with Zensical, or with whatever else reads Markdown.
+plain MkDocs, with Zensical, or with whatever else reads Markdown. The pages of the API ask
+mkdocstrings for the package, which is then read from where it is installed.
 """
 
 import argparse

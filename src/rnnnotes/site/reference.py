@@ -33,18 +33,30 @@ class PublicNames(griffe.Extension):
         paths: dict[str, str] = {}
         for package, name, thing, path in public:
             package.members[name] = thing
+            # Annotations are looked up from where an object stands now.
+            pkg.members.setdefault(name, thing)
             thing.parent = package
-            # An annotation names the file that a type is imported from; its link leads here.
+            # Elsewhere an annotation names the file that a type comes from; its link leads here.
             thing.aliases[path] = thing
             paths[name] = thing.path
         for _, _, thing, _ in public:
             for part in (thing, *thing.members.values()):
                 if part.docstring:
                     part.docstring.value = _markdown(part.docstring.value, thing, paths)
-                    for section in part.docstring.parsed:
-                        # A module's parameters are its weights.
-                        if section.kind is griffe.DocstringSectionKind.parameters:
-                            section.title = "Arguments:"
+                    _retitle(part)
+
+
+def _retitle(part: griffe.Object) -> None:
+    """Mends what griffe's reading of a docstring does to ours."""
+    for section in part.docstring.parsed:
+        if section.kind is griffe.DocstringSectionKind.parameters:
+            section.title = "Arguments:"  # a module's parameters are its weights
+        elif section.kind is griffe.DocstringSectionKind.returns:
+            for item in section.value:
+                # A colon within a sentence: what stands before it is no type.
+                if isinstance(item.annotation, str):
+                    item.description = f"{item.annotation}: {item.description}"
+                    item.annotation = part.annotation
 
 
 def _markdown(text: str, thing: griffe.Object, paths: dict[str, str]) -> str:
