@@ -95,7 +95,7 @@ def test_the_keyboard_reaches_everything_that_can_be_used(chromium, site, page):
               const usable = [...document.querySelectorAll('a[href], button, summary, input')];
               const shown = usable.filter(e => e.checkVisibility({visibilityProperty: true})
                 && e.type !== 'checkbox' && (e.type !== 'radio' || e.checked)
-                && !e.matches('.headerlink, [tabindex="-1"]'));
+                && !e.matches('.headerlink, [tabindex="-1"], [hidden]'));
               shown.forEach((e, k) => e.dataset.k = k);
               return shown.length;
             }"""
@@ -125,7 +125,7 @@ def test_without_scripts_all_that_a_page_says_is_there(chromium, site):
                     """() => [...document.querySelectorAll(
                          'article :is(h1, h2, h3, p, pre, math, svg, table, .rn-verdict)')]
                        .filter(e => !e.closest('details:not([open])') && !e.closest('.tabbed-block')
-                         && !e.closest('svg svg') && !e.checkVisibility())
+                         && !e.matches('.rn-gradient-hint') && !e.checkVisibility())
                        .map(e => e.outerHTML.slice(0, 100))"""
                 )
                 assert hidden == [], page

@@ -200,6 +200,7 @@ def test_whole_words_once_for_each_term(text, found):
     "text",
     [
         "# The lag\n\n### Another lag",
+        "::: rnnnotes.lag\n    options:\n      heading: lag",
         "| lag | a |\n| --- | --- |\n| b | lag |",
         "a | lag\n--- | ---\nlag | b",
         '!!! note "A lag"\n\n    x',

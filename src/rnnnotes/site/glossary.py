@@ -28,6 +28,7 @@ _ELSEWHERE = re.compile(
         (
             r"^\#\#[ ]Sources\b.*?(?=^\#\#[ ]|\Z)",
             r"^[ ]*\#{1,6}[ ][^\n]*",  # headings
+            r"^:::[ ][^\n]*(?:\n[ ]{4}[^\n]*)*",  # where mkdocstrings puts a docstring
             r"^[^\n]*\|[^\n]*",  # rows of tables
             r"^[ ]*(?:!!!|\?\?\?\+?|===[!+]?|/{3,})[ ][^\n]*",  # titles of callouts and tabs
             # Footnotes, addresses of links, abbreviations: up to a line that is not theirs.
