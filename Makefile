@@ -1,6 +1,8 @@
 # The commands of rnnnotes; `make help` lists them. Each first makes .venv, or brings it up to date.
 PYTHON ?= python3
 BIN := .venv/bin
+# Two processes where there are two cores; a file, and so a page, stays in one of them.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 2 --dist loadfile
 
 # Material's banner about MkDocs 2: constraints.txt pins MkDocs 1.
 export NO_MKDOCS_2_WARNING := 1
@@ -26,9 +28,9 @@ test: setup ## check all that CI checks: style, tests, the blocks of the pages, 
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@echo "test: package, loom, site and workflows (pytest)"
-	@$(BIN)/python -m pytest tests
+	@$(PYTEST) --no-loadscope-reorder tests
 	@echo "test: the blocks of the pages and of the README (pytest --markdown-docs)"
-	@$(BIN)/python -m pytest --markdown-docs docs README.md
+	@$(PYTEST) --markdown-docs docs README.md
 
 bench: setup ## measure the figures that the project promises
 	@echo "bench: measuring, which wants a quiet machine"

@@ -1,7 +1,12 @@
-"""What several test files share: the project's own site, and a browser."""
+"""What several test files share: the project's own site, and a browser; and the order of tests.
 
+The suite may run in several processes of pytest-xdist, and needs none.
+"""
+
+import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+LONG = ("slow", "browser")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -18,15 +24,42 @@ FLAGS = [
     "--disable-sync",
 ]
 
+# One thread for torch and numpy, before they are loaded: as on the pages, and two workers of
+# pytest-xdist do not take the cores from each other.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+# Tests press Ctrl-C, which a process ignores that was started in the background of a script.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that no worker is left with a long one at the end."""
+    slow = {item.path for item in items for mark in item.iter_markers() if mark.name in LONG}
+    items.sort(key=lambda item: item.path not in slow)
+
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """The project's own site, built from what is in the tree; kept pages are not run again."""
-    out = tmp_path_factory.mktemp("browser") / "site"
+    """The project's own site, built from what is in the tree; kept pages are not run again.
+
+    Workers share one: who comes first builds it, the others wait.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of all workers
+    out = folder / "our-site"
+    with open(folder / "our-site.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not out.exists():
+            _build(out)
+    return out
+
+
+def _build(out):
     command = [sys.executable, "-m", "mkdocs", "build", "-q", "-d", str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    return out
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,6 @@ import rnnnotes as rn
 from public_names import public_names
 from rnnnotes import plot
 
-torch.set_num_threads(1)
 B, T, D, H = 2, 5, 3, 4
 DOUBLE = torch.float64
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from rnnnotes.site.compact import (
+    FILL,
     INHERITED,
     MARKS,
     STROKE,
@@ -25,7 +26,7 @@ from rnnnotes.site.compact import (
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
-PAIRS = {"m": 1, "l": 1, "c": 3, "q": 2}
+PAIRS = {"m": 1, "l": 1, "h": 1, "v": 1, "c": 3, "q": 2}
 NOT_DRAWN = (f"{SVG}defs", f"{SVG}clipPath")
 PIECE = f"{SVG}tspan"
 NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)")
@@ -40,6 +41,8 @@ def absolute(d):
             here = start
             points.append("z")
             continue
+        if letter in "hv":
+            values = [n for value in values for n in ((value, 0) if letter == "h" else (0, value))]
         given_points = list(zip(values[::2], values[1::2], strict=True))
         pairs = PAIRS[letter.lower()]
         for at in range(0, len(given_points), pairs):
@@ -58,8 +61,10 @@ def looks(root):
     for element in root.iter(f"{SVG}*"):
         if element.getparent() is None or element.getparent().tag in NOT_DRAWN:
             continue
-        # A text in pieces says nothing by itself.
+        # A text in pieces says nothing by itself; a path that only moves draws nothing.
         if element.tag not in MARKS | {PIECE} or len(element):
+            continue
+        if element.tag == f"{SVG}path" and re.fullmatch(r"[Mm\d\s.-]*", element.get("d")):
             continue
         look = {}
         mark = ids.get(element.get("href", "#")[1:])
@@ -69,8 +74,18 @@ def looks(root):
             chain = [mark, element, *element.iterancestors()]
             said = (node.get(name) for node in chain if node is not None)
             look[name] = next((value for value in said if value is not None), initial)
+        # What draws nothing is not seen, nor what an attribute says of a stroke that is not there.
         if look.get("stroke") == "none":
+            if look["fill"] == "none" and element.tag == f"{SVG}path":
+                continue
             look = {name: value for name, value in look.items() if name not in STROKE}
+        if look.get("fill") == "none":
+            look = {name: value for name, value in look.items() if name not in FILL}
+        d = (element if mark is None else mark).get("d", "")
+        if d.rstrip()[-1:] in ("z", "Z") and look.get("stroke-dasharray") == "none":
+            look.pop("stroke-linecap", None)  # it has no ends
+        if look.get("stroke-dasharray") == "none":
+            look.pop("stroke-dashoffset", None)
         still = re.fullmatch(r"rotate\(-?0(?: .*)?\)", element.get("transform", ""))
         look["place"] = (
             element.get("x"),
@@ -78,7 +93,7 @@ def looks(root):
             None if still else element.get("transform"),
             "".join(element.itertext()),
         )
-        look["points"] = absolute(element.get("d", ""))
+        look["points"] = absolute(d)
         found.append(look)
     return found
 
@@ -140,7 +155,11 @@ def test_every_mark_looks_as_before(root):
     after = looks(root)
     assert len(before) == len(after) > 50
     for one, other in zip(before, after, strict=True):
-        assert runs_along(one.pop("points"), other.pop("points"))
+        points = other.pop("points")
+        assert runs_along(one.pop("points"), points)
+        if len(points) == 2:  # from one point straight to another: there is no corner
+            for name in ("stroke-linejoin", "stroke-miterlimit"):
+                one.pop(name, None), other.pop(name, None)
         assert one == other
 
 
@@ -198,3 +217,69 @@ def test_points_on_a_straight_line_go():
         straightened("M 0 0 L 1 1 L 2 2 L 3 3 L 3 0 z").split()
         == "M 0.0 0.0 L 3.0 3.0 L 3.0 0.0 z".split()
     )
+
+
+def drawn(body):
+    """A figure in SVG of these elements, shortened, as text."""
+    root = etree.fromstring(f'<svg xmlns="http://www.w3.org/2000/svg">{body}</svg>')
+    compact(root)
+    return etree.tostring(root, encoding="unicode").replace(
+        ' xmlns="http://www.w3.org/2000/svg"', ""
+    )
+
+
+def test_what_nobody_sees_goes_and_all_else_stays():
+    assert drawn('<g><path d="M 1 2" stroke="red"/><path d="M 1 2 L 3 4 z" fill="none"/></g>') == (
+        "<svg/>"
+    )
+    # A mark without a colour of its own takes that of its place; what clips is not painted.
+    kept = drawn(
+        '<defs><path id="a" d="M 0 0 L 0 3" fill="none"/><clipPath id="b">'
+        '<path d="M 0 0 L 5 0 L 5 5 z" fill="none"/></clipPath></defs>'
+        '<use href="#a" stroke="red"/><text clip-path="url(#b)">x</text>'
+    )
+    assert kept.count("<path") == 2 and "<use" in kept
+
+
+def test_straight_lines_and_small_numbers_are_short():
+    assert steps("M 1 2 L 3 2 L 3 4.5 L 1 4.5 L 1 2 z") == "m1 2h2v2.5h-2v-2.5z"
+    assert steps("M 0 0 L 1 1 L 2 2 L 2 5 L 3 3") == "m0 0l1 1 1 1v3l1-2"
+    assert steps("M 0 0 C 0.5 0.5 0.5 -1 1.5 0.6") == "m0 0c.5.5.5-1 1.5.6"
+
+
+def test_one_attribute_in_common_is_said_once():
+    body = "".join(
+        f'<path d="M 0 {y} L 2 {y}" stroke="#0b5fa5" stroke-width="{1 + y}"/>'
+        f'<text x="{y}" y="2" fill="#0b5fa5">a</text>'
+        for y in range(4)
+    )
+    short = drawn(body)
+    assert short.count('fill="#0b5fa5"') == 1 == short.count('stroke="#0b5fa5"')
+
+
+def test_a_mark_in_two_colours_is_kept_once():
+    circle = (
+        "M 0 2 C 1.1 2 2 1.1 2 0 C 2 -1.1 1.1 -2 0 -2 C -1.1 -2 -2 -1.1 -2 0 C -2 1.1 -1.1 2 0 2 z"
+    )
+    colours = ("red", "blue", "red")
+    short = drawn(
+        "".join(
+            f'<defs><path id="m{n}" d="{circle}" stroke="{colour}"/></defs>'
+            f'<g fill="{colour}"><use x="{n}" href="#m{n}"/><use x="{n}" y="5" href="#m{n}"/></g>'
+            for n, colour in enumerate(colours)
+        )
+    )
+    assert short.count("<path") == 1 and short.count('href="#m0"') == 6
+    uses = etree.fromstring(short).xpath("//*[local-name()='use']")
+    said = [use.xpath("ancestor-or-self::*[@stroke][1]/@stroke") for use in uses]
+    assert said == [[colour] for colour in colours for _ in range(2)]
+
+
+def test_the_lines_of_a_pattern_keep_their_colour():
+    short = drawn(
+        '<path d="M 0 0 L 9 0" stroke="red"/><defs><pattern id="p"><path d="M 0 0 L 1 1"/>'
+        '</pattern></defs><path d="M 0 1 L 9 1" stroke="red" fill="url(#p)"/>'
+    )
+    (inside,) = etree.fromstring(short).xpath("//*[local-name()='pattern']/*")
+    said = (node.get("stroke") for node in (inside, *inside.iterancestors()))
+    assert next(filter(None, said), "none") == "none"

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 import rnnnotes as rn
 
-torch.set_num_threads(1)
 quick = settings(deadline=None, max_examples=25, derandomize=True)
 sizes, seeds = st.integers(1, 5), st.integers(0, 2**32 - 1)
 kernels, dilations = st.integers(1, 4), st.integers(1, 4)

@@ -11,7 +11,6 @@ from onnx import TensorProto, helper
 
 import rnnnotes as rn
 
-torch.set_num_threads(1)
 B, T, D, H = 3, 7, 4, 5
 CLOSE = {"rtol": 1e-5, "atol": 2e-6}
 # ONNX: time first, one direction, and gates in an order of its own.

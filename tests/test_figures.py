@@ -15,7 +15,7 @@ from woven_page import REPOSITORY, svg_of
 SVG = "{http://www.w3.org/2000/svg}"
 HEX = re.compile(r"#[0-9a-fA-F]{3,8}\b")
 NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
-PAIRS = {"m": 1, "l": 1, "c": 3, "q": 2}
+PAIRS = {"m": 1, "l": 1, "h": 1, "v": 1, "c": 3, "q": 2}
 VARIABLE = re.compile(r"var\(--rn-(\w+),(#[0-9a-f]{6})\)")
 
 
@@ -134,12 +134,36 @@ def said(element: etree._Element, name: str) -> str | None:
     return None
 
 
+def seen(root: etree._Element, *names: str) -> list[etree._Element]:
+    """The marks of a figure in the order of drawing, without those that leave no trace.
+
+    A path kept for use is drawn at each of its places; one without fill and stroke, or one that
+    only moves, is not drawn at all.
+    """
+    found = []
+    for element in root.iter([f"{SVG}{name}" for name in names]):
+        if element.getparent().tag in (f"{SVG}defs", f"{SVG}clipPath"):
+            continue
+        bare = said(element, "fill") == "none" and said(element, "stroke") in (None, "none")
+        still = re.fullmatch(r"[Mm\d\s.-]*", element.get("d", "M L"))
+        if element.tag != f"{SVG}path" or not (bare or still):
+            found.append(element)
+    return found
+
+
+def path_of(element: etree._Element) -> str:
+    """The points of a path, or of the mark that a place refers to."""
+    (link,) = element.xpath("@*[local-name()='href']") or [""]
+    (mark,) = element.xpath("//*[@id=$id]", id=link.removeprefix("#")) or [element]
+    return mark.get("d")
+
+
 def test_every_colour_of_the_palette_follows_light_and_dark():
     before = etree.fromstring(drawn(lines).encode())
     after = tree(lines)
     found = set()
-    tags = (f"{SVG}path", f"{SVG}use", f"{SVG}text")
-    for was, now in zip(before.iter(tags), after.iter(tags), strict=True):
+    tags = ("path", "use", "text")
+    for was, now in zip(seen(before, *tags), seen(after, *tags), strict=True):
         for key in ("fill", "stroke"):
             old, new = said(was, key), said(now, key)
             for name, fallback in VARIABLE.findall(new or ""):
@@ -225,6 +249,9 @@ def pieces(d: str) -> list[np.ndarray]:
             here = start
             continue
         values = [float(number) for number in NUMBER.findall(numbers)]
+        if letter in "hv":
+            values = [(value, 0.0) if letter == "h" else (0.0, value) for value in values]
+            values = [number for pair in values for number in pair]
         pairs = list(zip(values[::2], values[1::2], strict=True))
         for at in range(0, len(pairs), PAIRS[letter.lower()]):
             if letter in "mM" and at == 0:
@@ -252,15 +279,16 @@ def test_a_path_that_is_shortened_looks_the_same(make):
     svg = drawn(make)
     out = embed(svg, "f", "d")
     before, after = etree.fromstring(svg.encode()), etree.fromstring(out)
-    for was, now in zip(before.iter(f"{SVG}path"), after.iter(f"{SVG}path"), strict=True):
-        old, new = pieces(was.get("d")), pieces(now.get("d"))
+    for was, now in zip(seen(before, "path", "use"), seen(after, "path", "use"), strict=True):
+        was, now = path_of(was), path_of(now)
+        old, new = pieces(was), pieces(now)
         assert len(old) == len(new)
-        assert (was.get("d").strip()[-1] in "zZ") == (now.get("d")[-1] == "z")
+        assert (was.strip()[-1] in "zZ") == (now[-1] == "z")
         for one, other in zip(old, new, strict=True):
             assert np.abs(one[[0, -1]] - other[[0, -1]]).max() <= 0.05 + 1e-9
             corners = np.abs(other[:, None] - one).max(-1).min(1)
             assert corners.max() <= 0.05 + 1e-9  # each is one of those that were there
-            assert len(one) == len(other) or "C" not in was.get("d")
+            assert len(one) == len(other) or "C" not in was
             assert distances(one, other).max() <= 0.2 + 0.05 * 2**0.5
     assert len(out) < 0.8 * len(svg)
 
@@ -274,12 +302,17 @@ def test_marks_and_words_stay_in_their_places(make):
             assert abs(float(was.get(key, 0)) - float(now.get(key, 0))) <= 0.05 + 1e-9
 
 
-def test_every_mark_is_still_drawn():
+def test_every_mark_is_still_drawn_and_nothing_else_is_kept():
     for make in FIGURES:
         svg = drawn(make)
         before, after = etree.fromstring(svg.encode()), etree.fromstring(embed(svg, "f", "d"))
-        for tag in ("path", "use", "text", "image", "clipPath", "pattern"):
+        for tag in ("path", "use", "text", "image"):
+            assert len(seen(after, tag)) == len(seen(before, tag)), tag
+        for tag in ("clipPath", "pattern"):
             assert len(list(after.iter(SVG + tag))) == len(list(before.iter(SVG + tag))), tag
+        painted = [e for e in after.iter(f"{SVG}path") if e.getparent().tag != f"{SVG}defs"]
+        assert seen(after, "path") == [e for e in painted if e.getparent().tag != f"{SVG}clipPath"]
+        assert not [e for e in after.iter(f"{SVG}g", f"{SVG}defs") if not len(e)]
 
 
 def test_the_picture_is_as_wide_as_it_says():

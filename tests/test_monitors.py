@@ -8,8 +8,6 @@ from torch import nn
 import rnnnotes as rn
 from rnnnotes.training.monitors import GradientMonitor, NonFinite
 
-torch.set_num_threads(1)
-
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)

@@ -30,7 +30,8 @@ case "$1 $2" in
 "-m pip")
   echo "$*" >>"$CALLS"
   for word; do case $before in --log) echo "$PIP_SAYS" >"$word" ;; esac; before=$word; done
-  sleep "${PIP_TAKES:-0}"
+  # Not as a child: a shell that is just starting one can lose a Ctrl-C.
+  [ -z "$PIP_TAKES" ] || exec sleep "$PIP_TAKES"
   exit "${PIP_EXIT:-0}" ;;
 *) exec REAL "$@" ;;
 esac

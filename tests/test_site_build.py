@@ -575,6 +575,26 @@ def test_without_our_plugin_mkdocs_jupyter_runs_every_page(tmp_path):
     assert not (project.root / "build").exists()
 
 
+def test_kernels_come_with_torch_only_where_a_page_names_it(tmp_path):
+    project = Project.create(tmp_path / "project")
+    body = """
+        ```python
+        import sys
+
+        loaded = set(sys.modules)
+        import {word}
+
+        print("came with it:", "tor" + "ch" in loaded, "matplotlib.pyplot" in loaded)
+        ```
+        """
+    project.page("cold", body.format(word="json"))
+    project.built()
+    project.page("warm", body.format(word="torch"))
+    assert project.built() == {"cold": "kept", "warm": "ran"}
+    assert "came with it: False True" in project.html("cold")
+    assert "came with it: True True" in project.html("warm")
+
+
 # ---- the live preview --------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ import rnnnotes as rn
 
 ROOT = Path(__file__).parents[1]
 SNIPPETS = sorted((ROOT / "snippets").glob("*.py"))
-LINES, COLUMNS, SECONDS = 40, 100, 60
+LINES, COLUMNS, SECONDS = 40, 100, 120
 MAY_IMPORT = {"torch"} | sys.stdlib_module_names
 
 # As on a reader's machine: none of our package, any warning is a fault.

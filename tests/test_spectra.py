@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 import rnnnotes as rn
 
-torch.set_num_threads(1)
 quick = settings(deadline=None, max_examples=25, derandomize=True)
 sizes, seeds = st.integers(1, 12), st.integers(0, 2**32 - 1)
 

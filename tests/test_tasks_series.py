@@ -18,7 +18,6 @@ from sklearn.datasets import load_digits
 
 import rnnnotes as rn
 
-torch.set_num_threads(1)
 series_of = rn.tasks.mackey_glass_series
 
 

@@ -7,8 +7,6 @@ from torch import nn
 import rnnnotes as rn
 from rnnnotes.training.tbptt import Window, detach_state, truncated_backward, truncation_windows
 
-torch.set_num_threads(1)
-
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)

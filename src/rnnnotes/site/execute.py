@@ -80,7 +80,9 @@ def run_pages(
 
 async def _run_pages(pages, root, jobs, workers, time_limit, done) -> None:
     with tempfile.TemporaryDirectory(prefix="rnnnotes-") as scratch:
-        server = _Server(Path(scratch), root, workers)
+        # Loading torch takes seconds: not for pages that do without.
+        with_torch = any("torch" in block.source for page in pages for block in page.blocks)
+        server = _Server(Path(scratch), root, workers, with_torch)
         try:
             await asyncio.to_thread(server.wait_until_ready)
             gate = asyncio.Semaphore(jobs)
@@ -101,7 +103,7 @@ async def _run_pages(pages, root, jobs, workers, time_limit, done) -> None:
 class _Server:
     """The warm process that forks kernels, and how to talk to it."""
 
-    def __init__(self, scratch: Path, root: Path, workers: int) -> None:
+    def __init__(self, scratch: Path, root: Path, workers: int, with_torch: bool) -> None:
         self.scratch, self.root = scratch, root
         ours, theirs = socket.socketpair()
         path = [str(Path(trace_opens.__file__).parent), os.environ.get("PYTHONPATH", "")]
@@ -127,6 +129,7 @@ class _Server:
                     "rnnnotes.site.kernel",
                     str(theirs.fileno()),
                     str(scratch),
+                    *(["torch"] if with_torch else []),
                 ],
                 pass_fds=[theirs.fileno()],
                 env=self.environment,

@@ -63,7 +63,6 @@ def embed(svg: str, name: str, description: str) -> str:
         _plain_styles(element)
         _keep_id(element, used)
         _short_numbers(element)
-    _drop_empty(root)
     width, height = root.get("viewBox").split()[2:]
     root.attrib.pop("version", None)
     root.set("width", f"{float(width):g}")
@@ -138,16 +137,3 @@ def _short_numbers(element: etree._Element) -> None:
                 element.get(key),
             )
             element.set(key, " ".join(short.split()))
-
-
-def _drop_empty(root: etree._Element) -> None:
-    """Unwraps groups that say nothing."""
-    for group in reversed(list(root.iter(f"{SVG}g"))):
-        if not len(group):
-            group.getparent().remove(group)
-        elif not group.attrib and group.getparent() is not None:
-            parent = group.getparent()
-            at = parent.index(group)
-            for child in reversed(list(group)):
-                parent.insert(at, child)
-            parent.remove(group)

@@ -32,10 +32,10 @@ FIGURE_MIME = "image/svg+xml"
 QUIET = (ImportWarning, ResourceWarning, PendingDeprecationWarning, DeprecationWarning)
 
 
-def serve(control: socket.socket) -> None:
-    """Answers requests until the other end closes."""
+def serve(control: socket.socket, with_torch: bool) -> None:
+    """Answers requests until the other end closes; whether the pages will want torch is told."""
     _adopt_orphans()
-    _preload()
+    _preload(with_torch)
     children: set[int] = set()
     ended: dict[int, int] = {}
     wake, waker = os.pipe()
@@ -133,27 +133,31 @@ PRELOADED = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
     "matplotlib.pyplot",
+)
+TORCH = (
     "torch",
     "torch._dynamo",  # what the first optimiser of a process loads, for more than a second
 )
 
 
-def _preload() -> None:
+def _preload(with_torch: bool) -> None:
     import matplotlib
 
     matplotlib.use("agg")
-    for name in PRELOADED:
+    for name in PRELOADED + TORCH * with_torch:
         # A module that another version of its package lacks is only not warm.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    import torch
     from matplotlib import font_manager
 
-    # One thread per page: pages run beside each other, and sums come out the same everywhere.
-    torch.set_num_threads(1)
     # The first use of each loads what every page would load.
-    torch.ones(1, requires_grad=True).sum().backward()
     font_manager.findfont("DejaVu Sans")
+    if with_torch:
+        import torch
+
+        # One thread per page: pages run beside each other, and sums come out the same everywhere.
+        torch.set_num_threads(1)
+        torch.ones(1, requires_grad=True).sum().backward()
 
 
 def _become_kernel(job: dict[str, Any]) -> None:
@@ -266,7 +270,7 @@ class _Figures:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        serve(socket.socket(fileno=int(sys.argv[1])))
+        serve(socket.socket(fileno=int(sys.argv[1])), "torch" in sys.argv[3:])
     finally:
         # Whoever made the folder removes it too, unless it was killed.
         shutil.rmtree(sys.argv[2], ignore_errors=True)
