@@ -7,6 +7,7 @@ import tinycss2
 
 SHEET = Path(__file__).parents[1] / "docs" / "assets" / "rnnnotes.css"
 HOLD_RULES = ("media", "supports")
+PLAIN = {"skip_comments": True, "skip_whitespace": True}
 
 
 def faults(text: str) -> list[str]:
@@ -22,13 +23,11 @@ def faults(text: str) -> list[str]:
                     tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
                 )
             elif rule.type in ("qualified-rule", "at-rule") and rule.content is not None:
-                for part in tinycss2.parse_blocks_contents(
-                    rule.content, skip_comments=True, skip_whitespace=True
-                ):
+                for part in tinycss2.parse_blocks_contents(rule.content, **PLAIN):
                     if part.type != "declaration":
                         found.append(f"line {part.source_line}: no declaration")
 
-    look(tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True))
+    look(tinycss2.parse_stylesheet(text, **PLAIN))
     return found
 
 
