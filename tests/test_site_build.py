@@ -302,7 +302,10 @@ def test_a_page_can_name_a_verdict_of_another_page_and_count_them_all(built):
     word = one(place, "a")
     assert (word.get_text(), word.get("data-verdict")) == ("conditional", "conditional")
     assert word.get("href") == "../../part/two/#A1"
-    assert "The notes make 2 statements: 1 conditional, 1 cited." in place.get_text()
+    assert (
+        "The notes make 2 statements: 0 holds, 1 conditional, 0 fails, 0 answered, 0 built, 1 cited."
+        in place.get_text()
+    )
 
 
 def test_every_internal_link_of_the_site_leads_somewhere(built):
@@ -408,11 +411,10 @@ def test_verdicts_have_their_box_and_their_row(built):
 def test_the_list_of_statements_counts_shows_and_folds_what_was_measured(built):
     page = soup(built.html("reference/statements"))
     counted = [[c.get_text() for c in r.select("td")] for r in page.select("tbody")[0].select("tr")]
-    assert counted == [
-        ["conditional", "1", "–", "–", "–", "–", "1"],
-        ["cited", "1", "–", "–", "–", "–", "1"],
-        ["all", "2", "0", "0", "0", "0", "2"],
-    ]
+    assert [row[0] for row in counted] == [*VERDICTS, "all"]
+    assert counted[1] == ["conditional", "1", "–", "–", "–", "–", "1"]
+    assert counted[2] == ["fails", "–", "–", "–", "–", "–", "0"]
+    assert counted[-1] == ["all", "2", "0", "0", "0", "0", "2"]
     entry = one(page, ".rn-statements > #row-A1.rn-statement")
     assert (entry.get("data-note"), entry.get("data-verdict")) == ("A", "conditional")
     assert [p.get_text() for p in entry.select("p")] == [
@@ -427,7 +429,7 @@ def test_the_list_of_statements_counts_shows_and_folds_what_was_measured(built):
     assert page.select("#row-A2 a")[0].get("href") == "../../part/two/#A2"
     assert not page.select("#row-A2 details")
     buttons = [label.get_text() for label in page.select(".rn-filters label")]
-    assert buttons == ["all", "A", "B", "C", "D", "E", "all", "conditional", "cited"]
+    assert buttons == ["all", *"ABCDE", "all", *VERDICTS]
 
 
 def test_the_list_of_statements_as_data(built):

@@ -285,9 +285,10 @@ class Loom:
         ]
         up = "../" * page.name.count("/")
         for row in self._rows():
-            title = row["page"]
+            name = row["page"]
+            title = self.pages[name].meta.get("title", name)
             lines.append(
-                f"| [{title}]({up}{title}.md) | {row['blocks']} | {row['figures']} "
+                f"| [{title}]({up}{name}.md) | {row['blocks']} | {row['figures']} "
                 f"| {row['verdicts']} |"
             )
         lines += ["", "| made with | version |", "| --- | --- |"]

@@ -43,6 +43,7 @@ _MARGIN = re.compile(r"\n\s+")
 _SPOKEN = (
     (re.compile(r"<th(?: [^>]*)?></th>"), "<td></td>"),
     (re.compile(r'(<div class="md-search"[^>]*role="dialog")>'), r'\1 aria-label="Search">'),
+    (re.compile(r'<nav class="md-tags" ?>'), '<nav class="md-tags" aria-label="Tags">'),
 )
 
 

@@ -23,7 +23,7 @@ def as_markdown(
     if not statements:
         return ""
     up = "../" * page.name.count("/")
-    lines = [*_count_table(statements, records), *_meanings(), *_filters(records)]
+    lines = [*_count_table(statements, records), *_meanings(), *_filters()]
     for note, title in NOTES.items():
         rows = [row for row in statements.values() if row.id.startswith(note)]
         if rows:
@@ -69,7 +69,7 @@ def as_json(statements: Statements, records: Records, weaver: WeaverOf, site_url
 def counts(statements: Statements, records: Records) -> str:
     """How many statements there are, and how many got which verdict, in a sentence."""
     count = Counter(record.verdict["verdict"] for record in records.values())
-    words = [f"{count[word]} {word}" for word in VERDICTS if count[word]]
+    words = [f"{count[word]} {word}" for word in VERDICTS]
     return f"The notes make {len(statements)} statements: {', '.join(words)}."
 
 
@@ -86,8 +86,7 @@ def verdict_link(record: Record, page: PageSource) -> str:
 def _count_table(statements: Statements, records: Records) -> list[str]:
     """A sentence and a table: how many of each note got which verdict."""
     count = Counter((name[0], record.verdict["verdict"]) for name, record in records.items())
-    words = [word for word in VERDICTS if any(count[note, word] for note in NOTES)]
-    total = {word: sum(count[note, word] for note in NOTES) for word in words}
+    total = {word: sum(count[note, word] for note in NOTES) for word in VERDICTS}
     lines = [
         f"{counts(statements, records)} The same list as data: "
         "[statements.json](statements.json){ download=statements.json }.",
@@ -95,11 +94,11 @@ def _count_table(statements: Statements, records: Records) -> list[str]:
         f"| verdict | {' | '.join(f'note {note}' for note in NOTES)} | all |",
         "| --- |" + " --: |" * (len(NOTES) + 1),
     ]
-    for word in words:
+    for word in VERDICTS:
         row = [count[note, word] for note in NOTES]
         cells = " | ".join(str(n) if n else "–" for n in row)
         lines.append(f"| {_word(word)} | {cells} | **{total[word]}** |")
-    sums = [sum(count[note, word] for word in words) for note in NOTES]
+    sums = [sum(count[note, word] for word in VERDICTS) for note in NOTES]
     cells = " | ".join(f"**{n}**" for n in sums)
     return [*lines, f"| all | {cells} | **{len(statements)}** |", ""]
 
@@ -110,7 +109,8 @@ def _meanings() -> list[str]:
         "",
         "The threshold in a box was written before anything was measured. The values are the "
         "median over several runs, mostly random starts, with the lowest and the highest, and how "
-        "many of them are on the claim's side.",
+        "many of them are on the claim's side. Where a task, a row or a rule was chosen after a "
+        "trial, the page says so.",
         "",
         "| verdict | what it says |",
         "| --- | --- |",
@@ -119,12 +119,11 @@ def _meanings() -> list[str]:
     ]
 
 
-def _filters(records: Records) -> list[str]:
+def _filters() -> list[str]:
     """Radio buttons that the style sheet listens to: a filter that needs no script."""
-    words = {record.verdict["verdict"] for record in records.values()}
     groups = {
         "Note": ("rn-note", ["all", *NOTES]),
-        "Verdict": ("rn-verdict", ["all", *(word for word in VERDICTS if word in words)]),
+        "Verdict": ("rn-verdict", ["all", *VERDICTS]),
     }
     lines = ['<div class="rn-filters" role="group" aria-label="Filter the statements">']
     for legend, (name, values) in groups.items():
@@ -136,7 +135,12 @@ def _filters(records: Records) -> list[str]:
             for value in values
         ]
         lines.append("</fieldset>")
-    return [*lines, "</div>", ""]
+    lines += [
+        "</div>",
+        "",
+        "The reasons are those of the boxes: what stands *above* or *below* does",
+    ]
+    return [*lines, "so on the page that the id leads to.", ""]
 
 
 def _entry(row: Statement, record: Record, weaver: Weaver, up: str) -> list[str]:

@@ -14,10 +14,11 @@ MIME = "application/vnd.rnnnotes.verdict+json"
 # What a reader is told of each word.
 VERDICTS = {
     "holds": "the measurement is on the claim's side under every condition tried",
-    "conditional": "it is under some of the conditions, which the box names, and not under others",
+    "conditional": "it is on the claim's side under some of the conditions, which the box names, "
+    "and not under others: what was said without a condition is true in part",
     "fails": "it is under none of them",
     "answered": "the notes ask, and the page measures the answer",
-    "built": "a method or a drawing: made, and checked against something that we did not write",
+    "built": "a method or a drawing: made, and checked as the box says",
     "cited": "a source: used where it is cited; with a table, results of it were measured again",
 }
 
