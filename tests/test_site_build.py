@@ -302,10 +302,7 @@ def test_a_page_can_name_a_verdict_of_another_page_and_count_them_all(built):
     word = one(place, "a")
     assert (word.get_text(), word.get("data-verdict")) == ("conditional", "conditional")
     assert word.get("href") == "../../part/two/#A1"
-    assert (
-        "The notes make 2 statements: 0 holds, 1 conditional, 0 fails, 0 answered, 0 built, 1 cited."
-        in place.get_text()
-    )
+    assert "2 statements: 0 holds, 1 conditional, 0 fails, 0 answered" in place.get_text()
 
 
 def test_every_internal_link_of_the_site_leads_somewhere(built):
