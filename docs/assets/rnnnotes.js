@@ -1,5 +1,6 @@
 // rnnnotes.plot.GradientText: a character pointed at, tapped or gone to by arrow keys is chosen.
-// And whatever scrolls sideways can be reached by the keyboard, so that its arrows can scroll it.
+// And whatever scrolls sideways can be reached by the keyboard, so that its arrows can scroll it;
+// what the theme leaves without a name gets one.
 (() => {
   "use strict";
   const NAMES = { " ": "space", "\n": "line break", "\t": "tab" };
@@ -73,6 +74,8 @@
   }
 
   function start() {
+    document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+    for (const tags of document.querySelectorAll(".md-tags")) tags.setAttribute("aria-label", "Tags");
     document.querySelectorAll(".rn-gradient:not(.rn-live)").forEach(enliven);
     const boxes = document.querySelectorAll(".md-typeset__scrollwrap, .rn-html, .rn-display");
     const watch = new ResizeObserver((seen) => seen.forEach(({ target }) => reach(target)));

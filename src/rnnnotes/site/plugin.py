@@ -39,13 +39,6 @@ _PLAIN = re.compile(r'<span class="(?:n|p|o|w|mi|mf|nb|nf|nn|nc|nd|bp|fm|vm|sa|s
 _VERBATIM = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
 _MARGIN = re.compile(r"\n\s+")
 
-# For those who listen to a page: a header without words is no header, a dialog has a name.
-_SPOKEN = (
-    (re.compile(r"<th(?: [^>]*)?></th>"), "<td></td>"),
-    (re.compile(r'(<div class="md-search"[^>]*role="dialog")>'), r'\1 aria-label="Search">'),
-    (re.compile(r'<nav class="md-tags" ?>'), '<nav class="md-tags" aria-label="Tags">'),
-)
-
 
 def _import_on_use(name: str) -> None:
     """Defers a submodule until somebody takes something from it."""
@@ -210,8 +203,6 @@ class LoomPlugin(BasePlugin[LoomConfig]):
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
         parts = _VERBATIM.split(output)
         parts[::2] = [_MARGIN.sub("\n", part) for part in parts[::2]]
-        for pattern, better in _SPOKEN:
-            parts[::2] = [pattern.sub(better, part) for part in parts[::2]]
         return "".join(parts)
 
     @event_priority(LAST)

@@ -92,7 +92,7 @@ def _count_table(statements: Statements, records: Records) -> list[str]:
         "[statements.json](statements.json){ download=statements.json }.",
         "",
         f"| verdict | {' | '.join(f'note {note}' for note in NOTES)} | all |",
-        "| --- |" + " --: |" * (len(NOTES) + 1),
+        "| --- |" + " --- |" * (len(NOTES) + 1),
     ]
     for word in VERDICTS:
         row = [count[note, word] for note in NOTES]

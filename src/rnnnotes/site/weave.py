@@ -278,7 +278,7 @@ def measurement(verdict: Mapping[str, Any]) -> list[str]:
     lines = [
         f"Measured: {verdict['quantity']}. Threshold: {verdict['threshold']}.",
         "",
-        "| | median (lowest to highest) | on that side |",
+        "| condition | median (lowest to highest) | on that side |",
         "| --- | --- | --- |",
     ]
     for condition in verdict["conditions"]:
@@ -352,4 +352,5 @@ def _clean_html(text: str) -> str:
     """A table as pandas writes it, without its style sheet and its outdated attributes."""
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r' (?:border|style)="[^"]*"| class="dataframe"', "", text)
+    text = text.replace("<th></th>", "<td></td>")  # a header without words heads nothing
     return " ".join(text.split()) if "<pre" not in text else text
