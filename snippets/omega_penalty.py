@@ -35,8 +35,6 @@ if __name__ == "__main__":
         sgd.zero_grad()
         omegas[-1].backward()  # alone, to see what it does
         sgd.step()
-    first, last = (g[:, 0].norm() / g[:, -1].norm() for g in (grads[0], grads[-1]))
-    print(
-        f"Omega {omegas[0]:.3f}, then {omegas[-1]:.3f}; gradient left {first:.0e}, then {last:.0e}"
-    )
-    assert omegas[-1] < 0.5 * omegas[0] and first < 1e-6 < last
+    was, now = (g[:, 0].norm() / g[:, -1].norm() for g in (grads[0], grads[-1]))
+    print(f"Omega {omegas[0]:.3f}, then {omegas[-1]:.3f}; gradient left: {was:.0e}, then {now:.0e}")
+    assert omegas[-1] < 0.5 * omegas[0] and was < 1e-6 < now
