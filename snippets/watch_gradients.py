@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 class Seen(NamedTuple):
     norm: float  # of all gradients together
-    ratios: dict[str, float]  # ||update|| / ||weight|| of each tensor; inf where it was all zero
+    ratios: dict[str, float]  # ||update|| / ||weight|| of each tensor; not finite if that was 0
     nonfinite: str | None  # first gradient with NaN or Inf; then no update was made
 
 
