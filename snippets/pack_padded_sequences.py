@@ -34,5 +34,5 @@ if __name__ == "__main__":
     for name, (_, (h, _)) in runs.items():
         error = (h - alone).norm(dim=2) / alone.norm(dim=2)  # (direction, sequence)
         forward, backward = error.amax(dim=1)
-        print(f"{name}: off by up to {forward:.0%} and {backward:.0%}")
+        print(f"{name}: off by up to {forward:.0%} forward, {backward:.0%} backward")
     assert error.max() < 1e-5

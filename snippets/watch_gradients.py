@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 class Seen(NamedTuple):
     norm: float  # of all gradients together
-    ratios: dict[str, float]  # ||update|| / ||weight|| of each tensor
+    ratios: dict[str, float]  # ||update|| / ||weight|| of each tensor; not finite if that was 0
     nonfinite: str | None  # first gradient with NaN or Inf; then no update was made
 
 
@@ -35,6 +35,6 @@ if __name__ == "__main__":
     rnn(x)[0][:, -1].square().mean().backward()
     seen = watched_step(rnn, sgd := torch.optim.SGD(rnn.parameters(), lr=0.1))
     print(f"norm {seen.norm:.2f}, W_hh moved by {seen.ratios['weight_hh_l0']:.1%} of its size,")
-    print(f"but of its gradient {far_over_near(x):.0e} is left at the first step: it vanishes")
+    print(f"but the input's gradient at the first step is {far_over_near(x):.0e} of the last's")
     rnn.weight_hh_l0.grad[0, 0] = torch.nan
     assert watched_step(rnn, sgd).nonfinite == "weight_hh_l0" and rnn.weight_hh_l0.isfinite().all()
