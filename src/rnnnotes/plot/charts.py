@@ -111,6 +111,7 @@ def norms_by_lag(
 
     A line whose median is 0 or infinite from some lag on ends there, at a cross on the line that
     marks ``floor`` or ``ceiling``; those two are drawn only where the norms reach them.
+    ``rn.plot.norms_by_lag({"GRU": norms})`` draws what ``rn.gradient_norms_by_lag`` returned.
 
     Args:
         norms: {label: (seeds, lags) or (lags,)}, not negative; NaN counts as infinite.
@@ -121,7 +122,7 @@ def norms_by_lag(
         ceiling: the largest one, above ``floor``.
         type_name: that of the norms, for the labels of these two.
         quantiles: of the band; (0, 1) is the whole range of the seeds.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -230,7 +231,7 @@ def learning_curves(
             takes as many as leave no more than 200 points.
         log: logarithmic y; the curves and the baseline must then be above 0.
         quantiles: of the band; (0, 1) is the whole range of the seeds.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -369,7 +370,7 @@ def success_by_length(
         confidence: of the intervals.
         baseline: a share from 0 to 1, drawn as a dashed line.
         baseline_label: written over that line.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -554,7 +555,7 @@ def clipping_arrows(
         components: the two components that are drawn.
         box: the threshold of value clipping, drawn as a square.
         ball: the threshold of norm clipping, drawn as a circle.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis; the number of the component if None.
         ylabel: label of the y axis; the number of the component if None.
@@ -678,7 +679,7 @@ def cliff(
         error: (m, n), the error at (w[j], b[i]).
         paths: {label: (steps + 1, 2)} with rows (w, b), the first where all begin.
         levels: number of shades, of equal steps of error, at least 2.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -771,7 +772,7 @@ def dot_rows(
         threshold: drawn as a dashed vertical line.
         threshold_label: written beside it; its value if None.
         log: logarithmic x.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ax: where to draw; a figure of its own if None.
@@ -869,7 +870,7 @@ def spectrum(
 
     Args:
         matrices: (H, H), or {label: (H, H)}.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
