@@ -49,6 +49,17 @@ QUANTITIES = {
     "weight_norm": "weight norm",
 }
 
+# What a cell's short names of its gates mean: the colours of the drawings of cells.
+GATES = {
+    "i": "input_gate",
+    "f": "forget_gate",
+    "g": "candidate",
+    "o": "output_gate",
+    "z": "input_gate",
+    "r": "forget_gate",
+    "n": "candidate",
+}
+
 Curves = Mapping[str, ArrayLike]
 Colours = Mapping[str, str] | None
 
@@ -927,11 +938,14 @@ def gates_over_time(
     """Draw gates against time: the median over units, and a band.
 
     Args:
-        gates: {name: (T, H) or (T,)}, e.g. ``cell.gates`` at each step stacked, one sequence; a
-            gate named in ``palette.MEANING`` takes its colour.
+        gates: {name: (T, H) or (T,)} of one sequence, such as
+            ``{name: gate[0] for name, gate in rn.unroll(cell, x).gates().items()}``. One of the
+            names of :data:`MEANING`, or i, f, g, o as a cell calls them (of a GRU z, r and n),
+            takes the colour that it has in the drawings of cells.
         tokens: T texts to write under the steps instead of 1 to T.
         quantiles: of the band over units.
-        colours: {name: name of a colour}.
+        colours: {name: name of a colour}, as ``{"z": "teal"}``: a key of ``rn.plot.LIGHT`` or
+            ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -947,6 +961,11 @@ def gates_over_time(
         ['forget gate', 'input gate']
         >>> ax.lines[0].get_color() == rn.plot.colour("forget_gate")
         True
+        >>> cell = rn.LSTMCell(2, 3, generator=torch.Generator().manual_seed(0))
+        >>> gates = rn.unroll(cell, torch.ones(1, 6, 2)).gates()
+        >>> ax = rn.plot.gates_over_time({name: gate[0] for name, gate in gates.items()})
+        >>> ax.lines[1].get_color() == rn.plot.colour("forget_gate")  # that of f
+        True
     """
     check_quantiles(quantiles)
     units = {}
@@ -958,7 +977,8 @@ def gates_over_time(
     if tokens is not None:
         check_is("tokens", tokens, Sequence, "a sequence of texts")
         same_length("tokens", tokens, "the steps", len(x))
-    hues, ends = line_colours(arrays, colours), []
+    named = {name: GATES[name] for name in arrays if name in GATES}
+    hues, ends = line_colours(arrays, named | dict(colours or {})), []
     ax = _axes(ax)
     everything = np.concatenate([array.ravel() for array in arrays.values()])
     inside = np.nanmin(everything), np.nanmax(everything)

@@ -39,7 +39,7 @@ LABELS = ("inside_string", "inside_comment", "bracket_depth", "indentation", "co
 
 
 class TextBatch(NamedTuple):
-    """A :class:`Batch` that knows its place in the text.
+    """What a :class:`Batch` has, and its place in the text; not a subclass of it.
 
     Attributes:
         inputs: (B, T, 97), one-hot characters.
