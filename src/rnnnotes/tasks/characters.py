@@ -180,6 +180,9 @@ def characters(length: int = 100, part: str = "train") -> Characters:
     same for every Python: end of line, the 95 printable characters of ASCII, and one for all
     others. The text is that of the running Python, so versions differ: ``record`` says which it is.
 
+    Inputs (B, T, 97) are one-hot at each step; targets (B, T) are the numbers of the characters
+    that follow.
+
     Its baseline is the accuracy of always answering the commonest character; ``baseline_bits`` has
     the bits per character of counting characters, or pairs of them.
 
