@@ -153,7 +153,7 @@ class LagNorms:
     Attributes:
         values: (T,), or (T, B) if not reduced over the batch.
         measured: what the norm is of: ``"dL/dh"``, ``"dL/dc"`` or ``"dL/d(h, c)"`` (the names of
-            the state's parts), then `` of`` and the cell's name where it lies inside the module; or
+            the state's parts), then "of" and the cell's name where it lies inside the module; or
             ``"dL/dx, the inputs"``.
 
     Examples:
