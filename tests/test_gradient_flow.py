@@ -559,7 +559,7 @@ X = draw(2, 5, 3)
             "reduce: .*got 'max'",
         ),
         (
-            lambda: rn.gradient_norms_by_lag(nn.GRU(3, 4, 2).double(), X),
+            lambda: rn.gradient_norms_by_lag(nn.GRU(3, 4, 2, batch_first=True).double(), X),
             ValueError,
             "where: expected one of 'l0', 'l1', got None",
         ),
@@ -610,3 +610,17 @@ X = draw(2, 5, 3)
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_time_first_layer_needs_a_loss_that_knows_it():
+    generator = torch.Generator().manual_seed(0)
+    ours = rn.Recurrent(rn.GRUCell(2, 4, generator=generator))
+    theirs = torch.nn.GRU(2, 4)
+    theirs.load_state_dict(rn.to_torch(ours).state_dict())
+    x = torch.randn(3, 7, 2, generator=generator)
+    with pytest.raises(ValueError, match=r"module: expected batch_first=True, or a loss .* got"):
+        rn.gradient_norms_by_lag(theirs, x.transpose(0, 1))
+    of_theirs = rn.gradient_norms_by_lag(
+        theirs, x.transpose(0, 1), lambda output: output[-1].sum(1).mean()
+    )
+    torch.testing.assert_close(of_theirs.values, rn.gradient_norms_by_lag(ours, x).values)

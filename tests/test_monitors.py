@@ -338,6 +338,27 @@ def test_a_cell_called_in_a_loop_is_followed_call_by_call():
     assert np.allclose(monitor.history.by_layer, [expected], rtol=1e-6)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_healthy_model_whose_layers_are_not_followed_by_lag_is_told_so(packed):
+    gru = nn.GRU(2, 3, batch_first=True, bidirectional=not packed)
+    model = rn.SequenceModel(gru, 1, generator=generator())
+    monitor = GradientMonitor(model)
+    x = torch.randn(2, 6, 2, generator=generator())
+    model(x, torch.tensor([6, 4]) if packed else None).square().sum().backward()
+    monitor.observe()
+    assert monitor.history.by_lag == {}
+    assert "no recurrent layer was followed by lag" in str(monitor.diagnosis())
+
+
+@pytest.mark.parametrize("model", [recurrent(1.0), nn.Sequential(nn.Flatten(), nn.Linear(80, 1))])
+def test_others_are_not(model):
+    monitor = GradientMonitor(model)
+    backward(model)
+    monitor.observe()
+    assert monitor.diagnosis().verdict == "healthy"
+    assert "followed by lag" not in str(monitor.diagnosis())
+
+
 def test_padding_beyond_every_end_is_not_taken_for_near_steps():
     model = recurrent(1.0)
     monitor = GradientMonitor(model)

@@ -684,6 +684,15 @@ def test_gates_over_time_draw_the_median_over_units():
     assert forget.get_color() == LIGHT["orange"] and enter.get_color() == LIGHT["green"]
 
 
+def test_gates_by_a_cells_short_names_have_the_colours_of_the_drawings():
+    ax = plot.gates_over_time({name: [0.1, 0.2] for name in "ifgo"})
+    meant = ("input_gate", "forget_gate", "candidate", "output_gate")
+    hues = [LIGHT[MEANING[name]] for name in meant]
+    assert [line.get_color() for line in lines_of(ax, 2)] == hues
+    ax = plot.gates_over_time({name: [0.1, 0.2] for name in "zrn"}, colours={"z": "teal"})
+    assert lines_of(ax, 2)[0].get_color() == LIGHT["teal"]
+
+
 def test_monitored_names_the_smallest_the_largest_and_some_between():
     history = seen(lost=True)
     ax = plot.monitored(history, most=3)

@@ -147,11 +147,14 @@ def state_gradients(loss: Tensor, trajectory: Trajectory) -> tuple[Tensor, ...]:
 class LagNorms:
     """Gradient norms by lag; ``norms[k]`` is that at lag k, k steps before the end.
 
-    It can be indexed, iterated, measured with ``len`` and handed to numpy and matplotlib.
+    It can be indexed, iterated, measured with ``len`` and handed to numpy and matplotlib. It has no
+    arithmetic of its own: for that take ``values``.
 
     Attributes:
         values: (T,), or (T, B) if not reduced over the batch.
-        measured: what the norm is of, in words.
+        measured: what the norm is of: ``"dL/dh"``, ``"dL/dc"`` or ``"dL/d(h, c)"`` (the names of
+            the state's parts), then "of" and the cell's name where it lies inside the module; or
+            ``"dL/dx, the inputs"``.
 
     Examples:
         >>> norms = rn.LagNorms(torch.tensor([1.0, 0.5, 0.25]), measured="dL/dh")
@@ -227,11 +230,15 @@ def gradient_norms_by_lag(
     Args:
         module: a cell, a layer or any model that is called as ``module(x)`` and runs over all
             of x once. A bare cell is unrolled. A tuple's first element counts as its output.
-        x: (B, T, ...).
-        loss: from the module's output (a cell's or a layer's (B, T, H)) to a scalar.
+        x: (B, T, ...); for a ``torch.nn`` layer with ``batch_first=False``, (T, B, D).
+        loss: from the module's output (a cell's or a layer's (B, T, H)) to a scalar. The default
+            needs (B, T, H); for a readout (B, C), as of :class:`SequenceModel`, give one such as
+            ``lambda y: y.sum(1).mean()``. Of a model that has a loss at every step give the last
+            step's alone: the others would add their near parts at every lag.
         part: of an LSTM's state: ``"state"``, h and c together as the next step reads them, so
             that it is the gradient which the step Jacobians multiply; ``"hidden"``; or
-            ``"cell"``, where c counts its way through the h of its own step too.
+            ``"cell"``, where c counts its way through the h of its own step too (an error for a
+            cell without c, as a GRU).
         where: name of the cell to look at where there are several: its path, or for a fused
             torch module its path and torch's suffix: ``"encoder.l0"``, ``"encoder.l1_reverse"``.
             A right-to-left cell has its own order: lag 0 is the sequence's beginning.
@@ -239,11 +246,13 @@ def gradient_norms_by_lag(
             gives each sequence a gradient of 1/B of its own.
 
     Returns:
-        T norms, lag 0 first, with what they are of; (T, B) if not reduced.
+        T norms, lag 0 first, with what they are of; (T, B) if not reduced. To draw them:
+        ``rn.plot.norms_by_lag({"GRU": norms})``.
 
     Raises:
-        ValueError: ``where`` is missing or unknown, or the loss does not depend on what is
-            measured.
+        ValueError: ``where`` is missing or unknown, the loss does not depend on what is measured,
+            ``part="cell"`` of a cell without c, or the default loss with a ``torch.nn`` layer that
+            is time first (``batch_first=False``), whose last step it would not find.
 
     Examples:
         >>> cell = rn.ElmanCell(1, 4, nonlinearity="identity", generator=torch.Generator())
@@ -260,10 +269,35 @@ def gradient_norms_by_lag(
         >>> norms = rn.gradient_norms_by_lag(lstm, torch.zeros(8, 30, 1))
         >>> type(lstm).__name__, len(norms), bool(norms[-1] < norms[0])
         ('LSTM', 30, True)
+
+        A language model has a loss at every step; that of the last one tells how far it reads:
+
+        >>> class LanguageModel(torch.nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.embedding = torch.nn.Embedding(50, 8)
+        ...         self.lstm = torch.nn.LSTM(8, 16, batch_first=True)
+        ...         self.readout = torch.nn.Linear(16, 50)
+        ...     def forward(self, tokens):
+        ...         return self.readout(self.lstm(self.embedding(tokens))[0])
+        >>> with torch.random.fork_rng():
+        ...     model = LanguageModel()
+        >>> tokens = torch.arange(80).reshape(2, 40) % 50
+        >>> following = (tokens[:, -1] + 1) % 50
+        >>> def last_step_loss(logits):
+        ...     return torch.nn.functional.cross_entropy(logits[:, -1], following)
+        >>> norms = rn.gradient_norms_by_lag(model, tokens, last_step_loss)
+        >>> len(norms), norms.measured
+        (40, 'dL/d(h, c) of lstm.l0')
     """
     check_module("module", module)
     check_is("x", x, Tensor, "a torch.Tensor")
     check_callable("loss", loss)
+    if loss is last_step_sum and isinstance(module, nn.RNNBase) and not module.batch_first:
+        raise ValueError(
+            "module: expected batch_first=True, or a loss that reads output[-1], "
+            "got batch_first=False"
+        )
     check_choice("part", part, ("state", "hidden", "cell"))
     check_choice("reduce", reduce, ("mean", "none"))
     with torch.enable_grad(), _recorded_states(module) as records:
@@ -304,7 +338,7 @@ def horizon(norms: LagNorms | Tensor | np.ndarray, fraction: float = 1e-3) -> fl
         fraction: above 0 and below 1.
 
     Returns:
-        A lag, in steps.
+        A lag in steps, an int; the float inf if there is none.
 
     Raises:
         ValueError: a norm at lag 0 that is not finite, with which nothing can be compared.

@@ -1,8 +1,9 @@
 """Ways to start a recurrent weight. Every function fills its tensor in place.
 
 torch keeps the matrices of all gates in one tensor, one block of rows for each gate. An
-initialisation speaks of one matrix, so each function takes the number of ``blocks`` and treats
-them one by one: ``orthogonal_(cell.weight_hh, blocks=cell.blocks)``.
+initialisation speaks of one matrix, so each function that depends on a matrix's shape takes the
+number of ``blocks`` and treats them one by one, as in
+``orthogonal_(cell.weight_hh, blocks=cell.blocks)``.
 """
 
 from __future__ import annotations

@@ -88,6 +88,9 @@ def unroll(
         state: the state before the first step; zeros if None.
         lengths: (B,) whole numbers from 1 to T; T everywhere if None.
 
+    Returns:
+        The cell, the inputs and all T + 1 states; hidden states and gates are computed from them.
+
     Examples:
         >>> generator = torch.Generator().manual_seed(0)
         >>> cell = rn.ElmanCell(2, 3, generator=generator)
@@ -156,6 +159,9 @@ def _hold(cell: Cell, running: Tensor, after: State, before: State) -> State:
 class Recurrent(nn.Module):
     """One cell over a sequence: (B, T, D) -> (output (B, T, H), state at the end).
 
+    Args:
+        cell: any :class:`Cell`; the layer has it as ``cell``.
+
     Examples:
         >>> generator = torch.Generator().manual_seed(0)
         >>> layer = rn.Recurrent(rn.GRUCell(2, 3, generator=generator))
@@ -173,7 +179,13 @@ class Recurrent(nn.Module):
     def forward(
         self, x: Tensor, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """Output (B, T, H) and last state, from ``state`` (zeros if None)."""
+        """Output (B, T, H) and last state, from ``state`` (zeros if None).
+
+        Args:
+            x: (B, T, D).
+            state: the one before the first step: h (B, H), of an LSTM the pair (h, c).
+            lengths: (B,) whole numbers from 1 to T; T everywhere if None.
+        """
         return _run(self.cell, x, state, lengths)
 
 
@@ -186,6 +198,10 @@ class Bidirectional(nn.Module):
 
     Both last states have seen the whole sequence. ``output[:, -1]`` has not: its second half
     has seen the last step alone.
+
+    Args:
+        forward_cell: reads from left to right; H units.
+        backward_cell: reads from right to left, inputs of the same size; H' units.
 
     Raises:
         ValueError: cells that read inputs of unequal size.
@@ -370,9 +386,14 @@ def dropout_factors(like: Tensor, dropout: float, generator: torch.Generator | N
 def from_torch(module: nn.Module) -> Cell | Layer | Stacked:
     """Our layer with the weights of a ``torch.nn.RNN``, ``LSTM`` or ``GRU``, or of their cells.
 
-    Returns a :class:`Cell` for a torch cell; for one layer a :class:`Recurrent` or
-    :class:`Bidirectional`; for more a :class:`Stacked`. Weights are copied. Ours are batch
-    first, whatever ``module.batch_first`` is.
+    Weights are copied. Ours are batch first, whatever ``module.batch_first`` is.
+
+    Args:
+        module: the torch layer or cell; it stays as it is.
+
+    Returns:
+        A :class:`Cell` for a torch cell; for one layer a :class:`Recurrent` or
+        :class:`Bidirectional`; for more a :class:`Stacked`.
 
     Raises:
         TypeError: another kind of module.
@@ -415,6 +436,13 @@ def from_torch(module: nn.Module) -> Cell | Layer | Stacked:
 
 def to_torch(layer: Cell | Layer | Stacked) -> nn.Module:
     """A ``torch.nn`` module, batch first, with copies of our weights: ``from_torch`` undone.
+
+    Args:
+        layer: a cell, a layer or a stack, of :class:`ElmanCell` (tanh or ReLU), :class:`LSTMCell`
+            or :class:`GRUCell` (reset after the product).
+
+    Returns:
+        A torch cell for a cell, else a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
 
     Raises:
         ValueError: a layer that torch has no module for: another nonlinearity or reset gate, a
@@ -486,6 +514,10 @@ def state_from_torch(module: nn.RNNBase, state: State) -> LayerState | tuple[Lay
         module: a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
         state: h, or the pair (h, c) of an LSTM.
 
+    Returns:
+        Of one layer its state (B, H), or (h, c); of two directions a pair of these, left to right
+        first; of several layers a tuple, bottom first.
+
     Examples:
         >>> with torch.random.fork_rng():
         ...     theirs = torch.nn.GRU(2, 3, num_layers=2, batch_first=True)
@@ -506,6 +538,14 @@ def state_from_torch(module: nn.RNNBase, state: State) -> LayerState | tuple[Lay
 
 def state_to_torch(module: nn.RNNBase, state: LayerState | tuple[LayerState, ...]) -> State:
     """The state of ``from_torch(module)`` as torch's: ``state_from_torch`` undone.
+
+    Args:
+        module: a ``torch.nn.RNN``, ``LSTM`` or ``GRU``.
+        state: as our layer gives it: of one layer (B, H), or (h, c); of two directions a pair of
+            these; of several layers a tuple, bottom first.
+
+    Returns:
+        h (layers * directions, B, H), or the pair (h, c) of such tensors of an LSTM.
 
     Examples:
         >>> with torch.random.fork_rng():

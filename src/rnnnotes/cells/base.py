@@ -1,9 +1,9 @@
 """What a recurrent cell is: weights, a first state, and one step.
 
-Shapes: B sequences in a batch, T steps, D inputs, H hidden units; a cell with k gates keeps
-their k matrices as blocks of rows, in the order of ``gate_names``. A state is the tensor h
-(B, H), or a tuple of such tensors, for an LSTM the pair (h, c). Parameters have torch's names
-and shapes, both biases too, so that weights load across.
+Shapes: B sequences in a batch, T steps, D inputs, H hidden units; a cell with k gates and
+candidates keeps their k matrices as blocks of rows, in the order of ``gate_names``. A state is the
+tensor h (B, H), or a tuple of such tensors, for an LSTM the pair (h, c). Parameters have torch's
+names and shapes, both biases too, so that weights load across.
 """
 
 from __future__ import annotations

@@ -17,6 +17,12 @@ class LSTMCell(Cell):
 
     The state is (h, c). To start with open forget gates use :func:`rnnnotes.forget_bias_`.
 
+    Args:
+        input_size: D.
+        hidden_size: H.
+        bias: whether there are biases.
+        generator: source of randomness; torch's global one if None.
+
     Examples:
         >>> generator = torch.Generator().manual_seed(0)
         >>> cell = rn.LSTMCell(2, 3, generator=generator)

@@ -70,7 +70,10 @@ class LSTMVariantCell(Cell):
     Recurrent nets that time and count, 2000, for the peepholes.
     """
 
+    gate_names: tuple[str, ...] = ("i", "f", "g", "o")
+    """Those of i, f, g, o that the variant has weights for, in the order of their rows."""
     state_names: tuple[str, ...] = ("h", "c")
+    """Names of the tensors of a state; of FGR also i, f, o."""
 
     def __init__(
         self,
@@ -106,11 +109,11 @@ class LSTMVariantCell(Cell):
 
     @property
     def activation_names(self) -> tuple[str, ...]:
-        """i, f, g, o, whichever of them have weights."""
+        """All of i, f, g, o: also one that has no weights has a value."""
         return ("i", "f", "g", "o")
 
     def activations(self, projected: Tensor, state: State) -> tuple[Tensor, ...]:
-        """Gates i, f, o and the candidate g, (B, H); a gate that is left out is 1."""
+        """i, f, g and o, (B, H); a gate that is left out is 1 (of CIFG, f is one minus i)."""
         return self._advance(projected, state)[:4]
 
     def step(self, projected: Tensor, state: State) -> State:

@@ -49,6 +49,17 @@ QUANTITIES = {
     "weight_norm": "weight norm",
 }
 
+# What a cell's short names of its gates mean: the colours of the drawings of cells.
+GATES = {
+    "i": "input_gate",
+    "f": "forget_gate",
+    "g": "candidate",
+    "o": "output_gate",
+    "z": "input_gate",
+    "r": "forget_gate",
+    "n": "candidate",
+}
+
 Curves = Mapping[str, ArrayLike]
 Colours = Mapping[str, str] | None
 
@@ -111,6 +122,7 @@ def norms_by_lag(
 
     A line whose median is 0 or infinite from some lag on ends there, at a cross on the line that
     marks ``floor`` or ``ceiling``; those two are drawn only where the norms reach them.
+    ``rn.plot.norms_by_lag({"GRU": norms})`` draws what ``rn.gradient_norms_by_lag`` returned.
 
     Args:
         norms: {label: (seeds, lags) or (lags,)}, not negative; NaN counts as infinite.
@@ -121,7 +133,7 @@ def norms_by_lag(
         ceiling: the largest one, above ``floor``.
         type_name: that of the norms, for the labels of these two.
         quantiles: of the band; (0, 1) is the whole range of the seeds.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -230,7 +242,7 @@ def learning_curves(
             takes as many as leave no more than 200 points.
         log: logarithmic y; the curves and the baseline must then be above 0.
         quantiles: of the band; (0, 1) is the whole range of the seeds.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -369,7 +381,7 @@ def success_by_length(
         confidence: of the intervals.
         baseline: a share from 0 to 1, drawn as a dashed line.
         baseline_label: written over that line.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -554,7 +566,7 @@ def clipping_arrows(
         components: the two components that are drawn.
         box: the threshold of value clipping, drawn as a square.
         ball: the threshold of norm clipping, drawn as a circle.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis; the number of the component if None.
         ylabel: label of the y axis; the number of the component if None.
@@ -678,7 +690,7 @@ def cliff(
         error: (m, n), the error at (w[j], b[i]).
         paths: {label: (steps + 1, 2)} with rows (w, b), the first where all begin.
         levels: number of shades, of equal steps of error, at least 2.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -771,7 +783,7 @@ def dot_rows(
         threshold: drawn as a dashed vertical line.
         threshold_label: written beside it; its value if None.
         log: logarithmic x.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ax: where to draw; a figure of its own if None.
@@ -869,7 +881,7 @@ def spectrum(
 
     Args:
         matrices: (H, H), or {label: (H, H)}.
-        colours: {label: name of a colour}.
+        colours: {label: name of a colour}, a key of ``rn.plot.LIGHT`` or ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -926,11 +938,14 @@ def gates_over_time(
     """Draw gates against time: the median over units, and a band.
 
     Args:
-        gates: {name: (T, H) or (T,)}, e.g. ``cell.gates`` at each step stacked, one sequence; a
-            gate named in ``palette.MEANING`` takes its colour.
+        gates: {name: (T, H) or (T,)} of one sequence, such as
+            ``{name: gate[0] for name, gate in rn.unroll(cell, x).gates().items()}``. One of the
+            names of :data:`MEANING`, or i, f, g, o as a cell calls them (of a GRU z, r and n),
+            takes the colour that it has in the drawings of cells.
         tokens: T texts to write under the steps instead of 1 to T.
         quantiles: of the band over units.
-        colours: {name: name of a colour}.
+        colours: {name: name of a colour}, as ``{"z": "teal"}``: a key of ``rn.plot.LIGHT`` or
+            ``rn.plot.MEANING``.
         title: written over the drawing; nothing if None.
         xlabel: label of the x axis.
         ylabel: label of the y axis.
@@ -946,6 +961,11 @@ def gates_over_time(
         ['forget gate', 'input gate']
         >>> ax.lines[0].get_color() == rn.plot.colour("forget_gate")
         True
+        >>> cell = rn.LSTMCell(2, 3, generator=torch.Generator().manual_seed(0))
+        >>> gates = rn.unroll(cell, torch.ones(1, 6, 2)).gates()
+        >>> ax = rn.plot.gates_over_time({name: gate[0] for name, gate in gates.items()})
+        >>> ax.lines[1].get_color() == rn.plot.colour("forget_gate")  # that of f
+        True
     """
     check_quantiles(quantiles)
     units = {}
@@ -957,7 +977,8 @@ def gates_over_time(
     if tokens is not None:
         check_is("tokens", tokens, Sequence, "a sequence of texts")
         same_length("tokens", tokens, "the steps", len(x))
-    hues, ends = line_colours(arrays, colours), []
+    named = {name: GATES[name] for name in arrays if name in GATES}
+    hues, ends = line_colours(arrays, named | dict(colours or {})), []
     ax = _axes(ax)
     everything = np.concatenate([array.ravel() for array in arrays.values()])
     inside = np.nanmin(everything), np.nanmax(everything)

@@ -49,8 +49,9 @@ class Adding(Task):
 def adding(length: int = 100) -> Adding:
     """The adding problem: ``y = u_i + u_j``, i marked in the first half and j in the second.
 
-    The numbers are U(0, 1). Its baseline is the mean squared error of always answering 1, which
-    is 1/6.
+    Inputs (B, T, 2) hold at each step a number, U(0, 1), and a mark, 1 at the two steps and 0
+    elsewhere; targets (B, 1) are the sums. Its baseline is the mean squared error of always
+    answering 1, which is 1/6.
 
     Args:
         length: T, at least 2.

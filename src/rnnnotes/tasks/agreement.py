@@ -131,8 +131,10 @@ def agreement(
 ) -> Agreement:
     """After "the writer of the old books", "is": the subject's number, not that of a nearer noun.
 
-    Its baseline is the accuracy of always answering the commoner verb, 1/2 unless ``plural`` is
-    given; following the nearest noun is wrong with probability ``mismatch``.
+    Inputs (B, T, D) are one-hot at each step, a word of D; targets (B,) are 0 for a singular
+    subject and 1 for a plural one. Its baseline is the accuracy of always answering the commoner
+    verb, 1/2 unless ``plural`` is given; following the nearest noun is wrong with probability
+    ``mismatch``.
 
     Args:
         distance: words between the subject and the verb, at least 3 for each attractor. What the

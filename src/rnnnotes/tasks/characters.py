@@ -39,7 +39,7 @@ LABELS = ("inside_string", "inside_comment", "bracket_depth", "indentation", "co
 
 
 class TextBatch(NamedTuple):
-    """A :class:`Batch` that knows its place in the text.
+    """What a :class:`Batch` has, and its place in the text; not a subclass of it.
 
     Attributes:
         inputs: (B, T, 97), one-hot characters.
@@ -179,6 +179,9 @@ def characters(length: int = 100, part: str = "train") -> Characters:
     ``sample`` takes windows anywhere, ``windows`` takes the text in order. The vocabulary is the
     same for every Python: end of line, the 95 printable characters of ASCII, and one for all
     others. The text is that of the running Python, so versions differ: ``record`` says which it is.
+
+    Inputs (B, T, 97) are one-hot at each step; targets (B, T) are the numbers of the characters
+    that follow.
 
     Its baseline is the accuracy of always answering the commonest character; ``baseline_bits`` has
     the bits per character of counting characters, or pairs of them.

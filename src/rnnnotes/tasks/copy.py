@@ -61,6 +61,9 @@ class Copy(Task):
 def copy(length: int = 50, symbols: int = 8, copied: int = 10) -> Copy:
     """A string of S symbols, ``length`` steps of wait, the last one a signal, and the string again.
 
+    Inputs (B, T, K + 2) are one-hot: K symbols, the blank and the signal; T is ``length`` and
+    twice S. Targets (B, T) hold at each step the number of a symbol, K for the blank.
+
     The lag from a symbol to its copy is S + ``length``. Its baseline is 1/K, the accuracy of
     answering one symbol throughout; ``baseline_loss`` is what knowing the blanks costs, in nats.
 

@@ -71,8 +71,9 @@ class Digits(Task):
 def digits(view: str = "pixels", part: str = "train", split: int = 0) -> Digits:
     """Which of ten digits is it? 1797 images, as scikit-learn brings them; nothing is downloaded.
 
-    Needs scikit-learn, which comes with the extra ``site``. Its baseline is the accuracy of always
-    answering the digit that is the commonest in the training part.
+    Needs scikit-learn, which comes with the extra ``site``. Inputs are grey values from 0 to 1, one
+    a step for pixels, eight for rows; targets (B,) are the digits. Its baseline is the accuracy of
+    always answering the digit that is the commonest in the training part.
 
     Args:
         view: ``"pixels"``, (B, 64, 1), one after the other by rows; ``"rows"``, (B, 8, 8), from the

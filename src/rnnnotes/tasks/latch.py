@@ -49,7 +49,8 @@ def latch(length: int = 20, cue: int = 3, noise: float = 0.2) -> Latch:
     """One of two classes, told by the first L of T inputs; then Gaussian noise; then its number.
 
     ``u_t = 2 y - 1`` at the first L steps, y the class, 0 or 1, equally likely; after them noise of
-    mean 0. Its baseline is 1/2, the accuracy of guessing.
+    mean 0. Inputs are (B, T, 1), targets (B,), the class. Its baseline is 1/2, the accuracy of
+    guessing.
 
     Args:
         length: T, the steps in all, at least L.

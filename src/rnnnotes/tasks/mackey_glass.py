@@ -89,7 +89,8 @@ def mackey_glass(
 ) -> MackeyGlass:
     """Forecast the Mackey-Glass series: from T values in a row, the one ``horizon`` steps on.
 
-    Its baseline is the variance of the series, the mean squared error of always answering the
+    Inputs (B, T, 1) hold one value at each step; targets (B, 1) are the values to come. Its
+    baseline is the variance of the series, the mean squared error of always answering the
     mean; ``baseline("last value")`` has that of repeating the last value seen.
 
     Args:

@@ -47,7 +47,8 @@ class Recall(Task):
 def recall(length: int = 20, symbols: int = 4, noise: float = 0.0) -> Recall:
     """One of K symbols at step 0, then ``length`` blank steps, then its name: a lag of ``length``.
 
-    Its baseline is 1/K, the accuracy of guessing.
+    Inputs (B, 1 + ``length``, K) are one-hot at the first step; targets (B,) are the symbols'
+    numbers. Its baseline is 1/K, the accuracy of guessing.
 
     Args:
         length: steps after the symbol, at least 0.

@@ -128,6 +128,9 @@ def sentiment(
     "terribly" and "awfully" lean to the negative, "wonderfully" and "incredibly" to the positive.
     A clause after "and" has the sentiment of the one before, one after "but" the other.
 
+    Inputs (B, T, D) are one-hot at each step, a word of D; targets (B, T) are, at an intensifier, 1
+    for a positive sentiment or 0 for a negative one, and -100 where no answer is due.
+
     Its baseline is 1/2, the accuracy of guessing; ``ceiling("left")`` is the best that a reader
     from the left can do, ``ceiling("both")`` is 1.
 

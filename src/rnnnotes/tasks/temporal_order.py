@@ -75,7 +75,9 @@ class TemporalOrder(Task):
 def temporal_order(length: int = 100, rule: str = "pascanu") -> TemporalOrder:
     """Two symbols, each X or Y, far apart among distractors; the class is their order: XX XY YX YY.
 
-    Its baseline is 1/4, the accuracy of guessing.
+    Inputs (B, T, 6), or (B, T, 8), are one-hot at each step, in the order of ``task.symbols``;
+    targets (B,) are the classes, from 0 to 3. Its baseline is 1/4, the accuracy of
+    guessing.
 
     Args:
         length: T, at least 10.

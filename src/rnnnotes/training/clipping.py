@@ -88,6 +88,8 @@ def clip_norm_(parameters: Parameters, max_norm: float, *, nonfinite: str = "err
 
     Raises:
         FloatingPointError: a gradient with NaN or Inf; it names the first such parameter.
+        ValueError: a ``max_norm`` of 0, below it, or infinite.
+        TypeError: no tensors, as a module: give its ``parameters()``.
 
     Examples:
         >>> weight = torch.zeros(2, requires_grad=True)

@@ -54,13 +54,16 @@ class Verdict:
     A notebook shows it as a table.
 
     Attributes:
-        statement: the id in ``docs/statements.yml``.
+        statement: any name; on this site the id in ``docs/statements.yml``.
         verdict: ``holds``, ``conditional``, ``fails``, ``answered`` (a question of the notes),
             ``built`` (a method or a figure) or ``cited`` (a pointer to a source).
         quantity: what was measured, with its unit.
         threshold: in words, as ``above 0.9``.
         needed: fraction of the runs that had to be on the claim's side, in (0, 1].
-        conditions: what was measured under each one.
+        conditions: what was measured under each one: a record with its ``name``, ``runs`` (how many
+            values), their ``median``, ``low`` and ``high``, the ``share`` of them on the claim's
+            side, from 0 to 1, and ``holds``, whether that is as large as ``needed``. Where no
+            conditions were named there is one, of the name ``as measured``.
         because: why it came out so, in a sentence.
 
     Examples:
@@ -82,7 +85,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether the claim came out under at least one condition."""
+        """Whether the claim came out under at least one condition: all words but ``fails``."""
         return self.verdict not in ("fails",)
 
     def record(self) -> dict[str, Any]:
@@ -123,14 +126,15 @@ class Claim:
     conditional in between.
 
     Args:
-        statement: the id in ``docs/statements.yml``, for example ``"A3"``.
+        statement: any name; on this site the id in ``docs/statements.yml``, as ``"A3"``.
         quantity: what is measured, with its unit.
         above: the threshold that a value has to be above, stated before anything is measured.
         below: the one that it has to be below. At least one of the two is given.
         share: fraction of the runs, in (0, 1].
-        outcome: the word for a claim that comes out: ``"holds"``; ``"answered"`` for a
-            question of the notes; ``"built"`` for a method or a figure; ``"cited"`` for a
-            pointer to sources of which a result was reproduced.
+        outcome: the word for a claim that comes out under all conditions: ``"holds"``;
+            ``"answered"`` for a question of the notes; ``"built"`` for a method or a figure;
+            ``"cited"`` for a pointer to sources of which a result was reproduced. Whatever it is,
+            a claim that comes out under some or none is ``conditional`` or ``fails``.
 
     Raises:
         ValueError: no threshold or NaN, an empty range, a share outside (0, 1], an unknown outcome.
@@ -173,7 +177,7 @@ class Claim:
 
     @property
     def threshold(self) -> str:
-        """The threshold in words: ``above 0.9``, ``below 1e-3``, ``between 0 and 1``."""
+        """The threshold in words: ``above 0.9``, ``below 0.001``, ``between 0 and 1``."""
         if self.above is None:
             return f"below {number(self.below)}"
         if self.below is None:
@@ -198,8 +202,12 @@ class Claim:
                 of a condition to the values measured under it.
             because: one sentence on why it came out so.
 
+        Returns:
+            The verdict; with values alone, and no names, its one condition is ``as measured``.
+
         Raises:
             ValueError: no condition, or a condition without a value.
+            TypeError: values that are not numbers, as a text or None.
         """
         if not isinstance(measured, Mapping):
             measured = {"as measured": measured}
@@ -233,7 +241,7 @@ def cite(statement: str, because: str) -> Verdict:
     Where a result of the source is measured, a ``Claim`` with ``outcome="cited"`` records it.
 
     Args:
-        statement: the id in ``docs/statements.yml``.
+        statement: any name; on this site the id in ``docs/statements.yml``.
         because: what is taken from the source, in a sentence.
 
     Examples:

@@ -220,6 +220,11 @@ def fit(
     Returns:
         The record of every step and evaluation. Training that diverges ends early, and says where.
 
+    Raises:
+        ValueError: a number out of its range, or outputs that the task's loss does not take.
+        TypeError: no module, task or monitor where one is due, or an ``optimizer`` that is neither
+            an optimiser nor a function that makes one.
+
     Examples:
         >>> generator = torch.Generator().manual_seed(0)
         >>> layer = rn.Recurrent(rn.GRUCell(2, 8, generator=generator))

@@ -64,7 +64,7 @@ class Diagnosis:
 
 @dataclass(frozen=True, eq=False)
 class GradientHistory:
-    """What a monitor has seen: N observations of P parameters.
+    """What a monitor has seen: N observations of P parameters, and M profiles among them.
 
     Attributes:
         names: of the parameters, P.
@@ -73,14 +73,17 @@ class GradientHistory:
         weight_norm: ||w|| before the update, (N, P).
         update_ratio: ``||update|| / ||w||`` of each one, (N, P); NaN where no update followed.
         zero_fraction: share of exact zeros in each gradient, from 0 to 1, (N, P).
-        nonfinite: entries with NaN or Inf in each gradient, (N, P).
-        by_lag: for each recurrent layer, norms (M, T) of the gradient with respect to what it read
-            (or to the states given to ``watch``), the lag T - t from 0 on; NaN beyond a shorter
-            sequence's first step.
+        nonfinite: number of entries with NaN or Inf in each gradient, (N, P).
+        by_lag: for each recurrent layer that is followed, norms (M, T) of the gradient with respect
+            to what it read (or to the states given to ``watch``), the lag T - t from 0 on; NaN
+            beyond a shorter sequence's first step. M is the number of its profiles. The key is the
+            module's path in the model, or its class name if it is the model, or the name given to
+            ``watch``; a ``torch.nn`` layer of several has one entry, of what its bottom layer read.
         lag_observed_at: the observation (from 0) of each row of ``by_lag``.
         layers: the modules with weights, in the order in which the model called them, L; one that
             is called at every step, as a cell in a loop, stands there once for each call.
-        by_layer: norm of the gradient with respect to each one's output, (M, L).
+        by_layer: norm of the gradient with respect to each one's output, (M, L), one row for each
+            profile in which the same modules were called as in the last.
 
     Examples:
         >>> layer = torch.nn.utils.skip_init(torch.nn.Linear, 1, 1)
@@ -119,14 +122,25 @@ class GradientMonitor:
     The gradients of weights can look healthy where the signal is lost: a recurrent weight is shared
     by all steps and sums the near ones with the far; that of a deep layer is the product of a small
     error with a large input, or the reverse. So, at every ``profile_every``-th observation, the
-    gradient is also followed with respect to the input of each step of every recurrent layer, by
-    lag, and to the output of every module with weights, in the order of their calls. Where a loss
-    is taken at every step, its own near part hides the far one there too.
+    gradient is also followed with respect to the input of each step of recurrent layers, by lag,
+    and to the output of every module with weights, in the order of their calls.
+
+    By lag it follows every one-directional RNN, LSTM, GRU or :class:`Recurrent` that is called
+    with a plain tensor as its first argument, batch or time first. Layers of two directions, packed
+    sequences and loops of one's own are not followed by lag: give their states to :meth:`watch`.
+
+    Where a loss is taken at every step, as in a language model, its own near part hides the far one
+    there too. Then observe one backward pass of the last step's loss alone, with a monitor of its
+    own, or give such a loss to :func:`gradient_norms_by_lag`, which has an example.
 
     Args:
         model: the module to watch.
-        vanishing_below: far over near gradient norm below which the verdict is vanishing: first
-            tenth of the steps over the last tenth, or first call of a module over the last.
+        vanishing_below: far over near below which the verdict is vanishing. By lag it is the
+            largest norm among the farthest tenth of the steps over the largest among the nearest
+            tenth (of at least one step each; the nearest steps that have no gradient at all, as
+            padding has none, are left out). By layer it is the norm at the output of the first
+            call of a module with weights over that of the last call. Of each the median of the
+            profiles in the window counts, or the latest profile if there is none in it.
         exploding_above: the same ratio above which the verdict is exploding.
         spike_above: total norm over the median of those before it, above which it is exploding,
             if it is also larger than the norm of all weights (leaving a plateau is no explosion).
@@ -213,6 +227,9 @@ class GradientMonitor:
         self._called: list[str] = []
         self._pending_layers: dict[int, Tensor] = {}
         self._by_layer: list[tuple[int, tuple[str, ...], np.ndarray]] = []
+        self._has_recurrent = any(
+            isinstance(module, nn.RNNBase | Recurrent | Bidirectional) for module in model.modules()
+        )
         self._handles = [model.register_forward_pre_hook(self._forget_calls)]
         for name, module in model.named_modules():
             name = name or type(module).__name__
@@ -223,7 +240,11 @@ class GradientMonitor:
 
     @torch.no_grad()
     def observe(self) -> None:
-        """Take note of the gradients as they are now, and of the update since the last time."""
+        """Take note of the gradients as they are now, and of the update since the last time.
+
+        A parameter without gradient counts as one whose gradient is 0. So call it after
+        ``backward()``: without one the norm is 0, and the verdict of it may be healthy.
+        """
         self._settle()
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self._parameters]
         norms = _norms(gradients)
@@ -254,15 +275,16 @@ class GradientMonitor:
         optimizer.step()
         self._settle()
 
-    def watch(self, states: Sequence[Tensor], name: str = "states") -> None:
+    def watch(self, states: Sequence[Tensor | tuple[Tensor, ...]], name: str = "states") -> None:
         """Follow the gradient with respect to states that a model keeps, by lag.
 
         It is called between the forward and the backward pass:
         ``monitor.watch(trajectory.states)``.
 
         Args:
-            states: each (B, H), in the order of time. Of a pair (h, c) the first is followed; those
-                that need no gradient, as the first of zeros, are left out.
+            states: each (B, H) or a pair of such tensors, in the order of time. Of a pair (h, c)
+                the first is followed; those that need no gradient, as the first of zeros, are left
+                out.
             name: under which ``history.by_lag`` has them.
         """
         check_is("states", states, (list, tuple), "a list of tensors")
@@ -313,7 +335,8 @@ class GradientMonitor:
         rose above ``spike_above`` times the median before it, an update lurched above
         ``lurch_above``, or far over near is above ``exploding_above``; vanishing, if far over near
         is below ``vanishing_below``, or a weight matrix stands still; else healthy. A vanishing
-        or healthy one says so if it exploded before that window.
+        or healthy one says so if it exploded before that window; a healthy one also if the model
+        has a recurrent layer and none was followed by lag.
         """
         history = self.history
         if self.first_nonfinite is not None:
@@ -345,6 +368,8 @@ class GradientMonitor:
         norm = np.median(history.total_norm[-self.window :])
         usual = f"the gradient's median norm is {norm:.2g}, without spikes above"
         reasons.append(f"{usual} {self.spike_above:g} times it")
+        if self._has_recurrent and not history.by_lag:
+            reasons.append("no recurrent layer was followed by lag, so give its states to watch")
         return Diagnosis("healthy", (*reasons, *before))
 
     def close(self) -> None:

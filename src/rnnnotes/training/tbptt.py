@@ -42,6 +42,9 @@ def truncation_windows(length: int, k1: int, k2: int) -> list[Window]:
         k2: steps that a window reaches back from its end, at least ``k1``, so that every step's
             loss has a gradient.
 
+    Returns:
+        The windows in order: each with its ``start``, ``first`` and ``end``, counted from 0.
+
     Examples:
         >>> rn.truncation_windows(6, k1=3, k2=3)  # one after the other
         [Window(start=0, first=0, end=3), Window(start=3, first=3, end=6)]
