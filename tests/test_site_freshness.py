@@ -208,6 +208,14 @@ def test_a_module_that_nobody_imports_runs_nothing(project):
     assert rerun(project) == set()
 
 
+def test_a_page_that_asks_for_a_version_does_not_read_its_folder(project):
+    code = "import importlib.metadata\nimportlib.metadata.version('numpy')"
+    project.page("part/asks", f"# Asks\n\n```python\n{COUNTED}\n{code}\n```\n")
+    assert rerun(project) == {"part/asks"}
+    project.write("docs/part/new.txt", "beside it")
+    assert rerun(project) == set()
+
+
 # ---- what runs something ----------------------------------------------------------------------
 
 

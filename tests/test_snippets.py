@@ -175,6 +175,7 @@ FAULTS = {
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda path: path.stem)
 def test_a_snippet_notices_a_fault_of_its_own(snippet, seeded):
     text = snippet.read_text("utf-8")
+    assert snippet.stem in FAULTS, f"FAULTS has no fault to put into {snippet.name}"
     right, wrong = FAULTS[snippet.stem]
     assert text.count(right) == 1 and text.index(right) < text.index("if __name__")
     faulty = compile(text.replace(right, wrong), snippet.name, "exec")
@@ -407,6 +408,7 @@ def test_a_snippet_does_to_a_model_what_the_page_says(snippet, seeded):
     if snippet.stem in WITHOUT_A_MODEL:
         assert does == "Makes a new model"
         return
+    assert snippet.stem in CALLS, f"CALLS does not say how {snippet.name} is called"
     name, model, call = CALLS[snippet.stem]
     model, x = copy.deepcopy(model), torch.randn(4, 8, 3)
     before = {name: weight.clone() for name, weight in model.state_dict().items()}

@@ -79,6 +79,8 @@ ROW = {"id": "A1", "kind": "claim", "page": "part/one", "says": "x", "settle": "
     ("text", "message"),
     [
         (yaml.safe_dump([ROW, ROW]), "the id A1 stands there twice"),
+        (yaml.safe_dump([{**ROW, "id": "F1"}]), "F1: expected a letter of A, B, C, D, E first"),
+        (yaml.safe_dump([{**ROW, "kind": "clam"}]), "A1: expected a kind of claim, method, figure"),
         (yaml.safe_dump([{**ROW, "sais": "x"}]), "expected rows of id, kind, page, says, settle"),
         (yaml.safe_dump([{"id": "A1"}]), "expected rows of id, kind, page, says, settle"),
         (yaml.safe_dump(ROW), "expected rows of id"),

@@ -82,6 +82,13 @@
     boxes.forEach((box) => watch.observe(box));
   }
 
+  // The theme puts the buttons of each block of code into a landmark without a name.
+  const group = (nav) => nav.setAttribute("role", "group");
+  new MutationObserver(() => document.querySelectorAll("nav.md-code__nav").forEach(group)).observe(
+    document.body,
+    { childList: true, subtree: true },
+  );
+
   // Material tells of each page that it shows.
   if (window.document$) window.document$.subscribe(start);
   else start();

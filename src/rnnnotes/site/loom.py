@@ -249,7 +249,7 @@ class Loom:
         """The picture of a page for links from elsewhere; drawn again only for other words."""
         folder, _, _ = page.name.rpartition("/")
         words = (self.settings.cards_for, folder.partition("/")[0].capitalize())
-        words += (page.meta.get("title", page.name), page.meta.get("description", ""))
+        words += (str(page.meta.get("title") or page.name), page.meta.get("description") or "")
         drawer = (Path(__file__).parents[1] / "plot" / "social_card.py").read_text("utf-8")
 
         def draw() -> str:

@@ -17,6 +17,7 @@ NOTES = {
     "D": "CNN and RNN",
     "E": "article",
 }
+KINDS = ("claim", "method", "figure", "pointer")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,13 @@ def read_statements(file: Path) -> dict[str, Statement]:
         rows = [Statement(**row) for row in yaml.safe_load(file.read_text("utf-8"))]
     except (yaml.YAMLError, TypeError) as error:
         raise LoomError(f"{file}: expected rows of id, kind, page, says, settle: {error}") from None
+    for row in rows:
+        if str(row.id)[:1] not in NOTES:
+            raise LoomError(f"{file}: {row.id}: expected a letter of {', '.join(NOTES)} first")
+        if row.kind not in KINDS:
+            raise LoomError(
+                f"{file}: {row.id}: expected a kind of {', '.join(KINDS)}, got {row.kind!r}"
+            )
     doubled = [name for name, count in Counter(row.id for row in rows).items() if count > 1]
     if doubled:
         raise LoomError(f"{file}: the id {doubled[0]} stands there twice")

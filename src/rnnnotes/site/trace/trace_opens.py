@@ -9,6 +9,12 @@ import sys
 
 FOLDER = "RNNNOTES_TRACE_FOLDER"
 FILE = "RNNNOTES_TRACE_FILE"
+# What imports, or asks for a package's version, lists every folder that packages may be in, the
+# page's own too: not a page's reading.
+SEARCHES = (
+    "<frozen importlib",
+    os.path.join(os.path.dirname(os.__file__), "importlib", "metadata"),
+)
 
 
 def install() -> None:
@@ -38,9 +44,8 @@ def install() -> None:
             if not (flags or 0) & (os.O_WRONLY | os.O_RDWR):
                 note("file", path)
         elif event in ("os.listdir", "os.scandir"):
-            # The import system lists every folder that it looks into: not a page's reading.
             caller = sys._getframe(1).f_code.co_filename
-            if not caller.startswith("<frozen importlib"):
+            if not caller.startswith(SEARCHES):
                 note("folder", arguments[0] or ".")
 
     sys.addaudithook(hook)
