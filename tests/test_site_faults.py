@@ -458,7 +458,7 @@ def test_what_cannot_be_woven_is_told_with_its_line(project):
 @pytest.mark.parametrize(
     ("rows", "page", "words"),
     [
-        ([{"id": "X1", "page": "good"}], "good", "no statement has the id 'A1'"),
+        ([{"id": "B9", "page": "good"}], "good", "no statement has the id 'A1'"),
         ([{"id": "A1", "page": "fine"}], "good", "the statement A1 belongs on the page fine"),
         (
             [{"id": "A1", "page": "good"}, {"id": "A2", "page": "good"}],
@@ -501,7 +501,7 @@ def test_a_statement_whose_page_is_not_there(project):
         ("", "docs/statements.yml"),
         ("just words", "docs/statements.yml"),
         (
-            "- &a {id: A1, page: good, kind: k, says: s, settle: t}\n- *a\n",
+            "- &a {id: A1, page: good, kind: claim, says: s, settle: t}\n- *a\n",
             "the id A1 stands there twice",
         ),
     ],

@@ -1,6 +1,4 @@
 // rnnnotes.plot.GradientText: a character pointed at, tapped or gone to by arrow keys is chosen.
-// And whatever scrolls sideways can be reached by the keyboard, so that its arrows can scroll it;
-// what the theme leaves without a name gets one.
 (() => {
   "use strict";
   const NAMES = { " ": "space", "\n": "line break", "\t": "tab" };
@@ -68,27 +66,7 @@
     box.classList.add("rn-live");
   }
 
-  function reach(box) {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-    else box.removeAttribute("tabindex");
-  }
-
-  function start() {
-    document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
-    for (const tags of document.querySelectorAll(".md-tags")) tags.setAttribute("aria-label", "Tags");
-    document.querySelectorAll(".rn-gradient:not(.rn-live)").forEach(enliven);
-    const boxes = document.querySelectorAll(".md-typeset__scrollwrap, .rn-html, .rn-display");
-    const watch = new ResizeObserver((seen) => seen.forEach(({ target }) => reach(target)));
-    boxes.forEach((box) => watch.observe(box));
-  }
-
-  // The theme puts the buttons of each block of code into a landmark without a name.
-  const group = (nav) => nav.setAttribute("role", "group");
-  new MutationObserver(() => document.querySelectorAll("nav.md-code__nav").forEach(group)).observe(
-    document.body,
-    { childList: true, subtree: true },
-  );
-
+  const start = () => document.querySelectorAll(".rn-gradient:not(.rn-live)").forEach(enliven);
   // Material tells of each page that it shows.
   if (window.document$) window.document$.subscribe(start);
   else start();
