@@ -196,7 +196,7 @@ def test_the_filters_work_without_scripts_and_by_keyboard(chromium, site):
         ("梯度消失", "reference/glossary/"),
         ("LSTMCell", "reference/api/"),
         ("weight_hh_l0", "practice/snippets/"),
-        ("bidirectional out[-1]", "practice/mistakes/"),
+        ("GradScaler", "practice/mistakes/"),
     ],
 )
 def test_search_finds(chromium, site, words, page):
