@@ -15,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LONG = ("slow", "browser")
+# Trials of minutes each, for `make proof` and the weekly workflow.
+collect_ignore = ["proof"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox",

@@ -1,8 +1,12 @@
 """One line of the table: what was measured, beside the limit that it has to keep."""
 
+import importlib.metadata
+import os
+import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 
@@ -50,6 +54,22 @@ def print_table(rows: Sequence[Row]) -> None:
     for line in lines:
         cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
         print("  ".join(cells).rstrip())
+
+
+def machine() -> str:
+    """What a record was made on."""
+    return (
+        f"{_cpu()}, {len(os.sched_getaffinity(0))} cores; "
+        f"torch {importlib.metadata.version('torch')}, Python {platform.python_version()}"
+    )
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), "CPU")
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -5,8 +5,6 @@ is not 0 when one of them is above its limit.
 """
 
 import argparse
-import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -15,8 +13,7 @@ import live_preview
 import package_speed
 import page_weight
 import site_builds
-import torch
-from measure import Row, print_table
+from measure import Row, machine, print_table
 from whole_project import WholeProject, build_seconds
 
 PARTS = ("builds", "weight", "preview", "package")
@@ -28,11 +25,7 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS, action="append", help="measure a part alone")
     options = parser.parse_args()
     parts = options.only or PARTS
-    print(
-        f"{_cpu()}, {len(os.sched_getaffinity(0))} cores; torch {torch.__version__}, "
-        f"Python {platform.python_version()}",
-        flush=True,
-    )
+    print(machine(), flush=True)
     rows: list[Row] = []
     if "package" in parts:
         rows += _said("package", package_speed.rows(7))
@@ -58,14 +51,6 @@ def _said(part: str, rows: list[Row]) -> list[Row]:
     """A sign of life: the whole takes minutes."""
     print(f"bench: {part} measured", file=sys.stderr, flush=True)
     return rows
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), "CPU")
 
 
 if __name__ == "__main__":

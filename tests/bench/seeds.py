@@ -1,0 +1,176 @@
+"""``make seeds``: does every verdict come out the same from other random numbers?
+
+Each page is run again for each of twenty shifts: every seed that it, or the package for it, gives
+to torch is moved by that many thousands, and nothing else is changed. Figures are not drawn. A
+page that cannot be run from other seeds (its own check fails) is recorded as stopped, with the
+line. The record goes into ``docs/reference/recorded/seeds.json``, from which a page is built.
+
+Runs that are on record for a page as it is now are not done again; an edited page is run anew.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from measure import machine
+
+from rnnnotes.site.blocks import Fence, PageSource, read_page
+from rnnnotes.site.cache import write_whole
+from rnnnotes.site.errors import PageError
+from rnnnotes.site.execute import Run, run_pages
+from rnnnotes.site.weave import recorded
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RECORD = REPOSITORY / "docs" / "reference" / "recorded" / "seeds.json"
+LOG = REPOSITORY / ".cache" / "rnnnotes" / "seeds.jsonl"
+SHIFTS = range(1, 21)
+AS_PUBLISHED = 0
+# Far from each other, and from seeds that a page counts up by itself.
+STRIDE = 100_003
+
+# What a page runs first. joblib is told of one processor and so stays in the page's own process.
+_MOVED = """
+import matplotlib.figure as _figure, torch as _torch
+_figure.Figure.savefig = lambda *_, **__: None
+_shift, _plain = {shift}, _torch.manual_seed
+class _Generator(_torch.Generator):
+    def manual_seed(self, seed):
+        return super().manual_seed(seed + _shift)
+_torch.Generator = _torch._C.Generator = _Generator
+_torch.manual_seed = _torch.random.manual_seed = lambda seed: _plain(seed + _shift)
+"""
+
+
+def moved(page: PageSource, shift: int) -> PageSource:
+    """The page with its seeds moved: its blocks alone, without computed words and captions."""
+    first = Fence("python", _MOVED.format(shift=shift * STRIDE), 1, "", runs=True)
+    blocks = [dataclasses.replace(block, options={}) for block in page.blocks]
+    return dataclasses.replace(page, parts=(first, *blocks))
+
+
+def digest(page: PageSource) -> str:
+    """Of all that is run on a page."""
+    code = "\n\n".join(block.source for block in page.blocks)
+    return hashlib.sha256(code.encode()).hexdigest()[:12]
+
+
+def outcome(page: PageSource, run: Run | Exception) -> dict[str, Any]:
+    """What one run of a page came to: its verdicts, or where it stopped."""
+    if isinstance(run, PageError):
+        return {"stopped": f"{run.path}:{run.line}: {run.message}"}
+    if isinstance(run, Exception):
+        raise run
+    verdicts = {}
+    for record in recorded(page, {"outputs": run.outputs}):
+        verdict = record.verdict
+        verdicts[record.id] = {
+            "verdict": verdict["verdict"],
+            "rows": {row["name"]: [row["median"], row["holds"]] for row in verdict["conditions"]},
+        }
+    return {"verdicts": verdicts, "seconds": round(run.cpu_seconds, 2)}
+
+
+def measure(pages: list[PageSource], shifts: Iterable[int], jobs: int, log: Path) -> None:
+    """Runs what the log does not hold yet, and appends a line for each run as it ends."""
+    done = {(row["page"], row["shift"], row["code"]) for row in read(log)}
+    waiting: dict[int, tuple[PageSource, int]] = {}
+    for shift in shifts:
+        for page in pages:
+            if (page.name, shift, digest(page)) not in done:
+                run = moved(page, shift)
+                waiting[id(run)] = (run, shift)
+    originals = {page.name: page for page in pages}
+    started = time.monotonic()
+    count = len(waiting)
+
+    def ended(run: PageSource, result: Run | Exception) -> None:
+        _, shift = waiting[id(run)]
+        page = originals[run.name]
+        row = {"page": page.name, "shift": shift, "code": digest(page), **outcome(run, result)}
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        nonlocal count
+        count -= 1
+        word = "stopped" if "stopped" in row else "ran"
+        taken = time.monotonic() - started
+        print(f"seeds: {page.name} {word}, shift {shift}; {count} left, {taken:.0f} s", flush=True)
+
+    run_pages([run for run, _ in waiting.values()], REPOSITORY, jobs, 1, 600, ended)
+
+
+def read(log: Path) -> list[dict[str, Any]]:
+    if not log.is_file():
+        return []
+    return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+
+
+def record(pages: list[PageSource], rows: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the log says of the pages as they are now: each statement, under each shift."""
+    statements: dict[str, Any] = {}
+    stopped = []
+    for page in pages:
+        for row in rows:
+            if (row["page"], row["code"]) != (page.name, digest(page)):
+                continue
+            if "stopped" in row:
+                stopped.append({"page": page.name, "shift": row["shift"], "why": row["stopped"]})
+                continue
+            for name, verdict in row["verdicts"].items():
+                found = statements.setdefault(name, {"page": page.name, "code": row["code"]})
+                found.setdefault("runs", {})[str(row["shift"])] = verdict
+    for found in statements.values():
+        found["runs"] = dict(sorted(found["runs"].items(), key=lambda item: int(item[0])))
+    return {
+        "machine": machine(),
+        "date": time.strftime("%Y-%m-%d"),
+        "stride": STRIDE,
+        "shifts": len(SHIFTS),
+        "stopped": sorted(stopped, key=lambda row: (row["page"], row["shift"])),
+        "statements": dict(sorted(statements.items(), key=lambda item: _order(item[0]))),
+    }
+
+
+def _order(name: str) -> tuple[str, int]:
+    letter, number = re.fullmatch(r"([A-Z])(\d+)", name).groups()
+    return letter, int(number)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shifts", type=int, default=len(SHIFTS))
+    parser.add_argument("--page", action="append", help="only this one, as gates/lstm")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    options = parser.parse_args()
+    docs = REPOSITORY / "docs"
+    pages = [read_page(file, docs, REPOSITORY) for file in sorted(docs.rglob("*.md"))]
+    pages = [page for page in pages if "settle(" in page.text and page.is_notebook]
+    chosen = [page for page in pages if not options.page or page.name in options.page]
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    measure(chosen, range(AS_PUBLISHED, options.shifts + 1), options.jobs, LOG)
+    found = record(pages, read(LOG))
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(RECORD, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    wobbling = [name for name, row in found["statements"].items() if len(words(row)) > 1]
+    for name in wobbling:
+        print(f"seeds: {name} wobbles: {words(found['statements'][name])}", file=sys.stderr)
+    for row in found["stopped"]:
+        print(f"seeds: stopped at shift {row['shift']}: {row['why']}", file=sys.stderr)
+    return 1 if wobbling or found["stopped"] else 0
+
+
+def words(row: Mapping[str, Any]) -> dict[str, int]:
+    """How often each word came out."""
+    return dict(Counter(run["verdict"] for run in row["runs"].values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
