@@ -90,35 +90,38 @@ def test_a_policy_without_the_theme_s_scripts_is_noticed(chromium, site):
         assert any("Content Security Policy" in said for said in visit.complaints)
 
 
+def keyboard_misses(tab):
+    """What can be clicked on a page and is not reached by Tab."""
+    tab.wait_for_timeout(300)
+    # What a reader who sees can click. One button of a group of radio buttons stands for all.
+    wanted = tab.evaluate(
+        """() => {
+          const usable = [...document.querySelectorAll('a[href], button, summary, input')];
+          const shown = usable.filter(e => e.checkVisibility({visibilityProperty: true})
+            && e.type !== 'checkbox' && (e.type !== 'radio' || e.checked)
+            && !e.matches('.headerlink, [tabindex="-1"], [hidden]'));
+          shown.forEach((e, k) => e.dataset.k = k);
+          return shown.length;
+        }"""
+    )
+    reached = set()
+    for _ in range(3 * wanted + 50):
+        tab.keyboard.press("Tab")
+        now = tab.evaluate("document.activeElement.dataset.k")
+        if now == "0" and len(reached) >= wanted:
+            break
+        reached.add(now)
+    return tab.evaluate(
+        """reached => [...document.querySelectorAll('[data-k]')]
+          .filter(e => !reached.includes(e.dataset.k)).map(e => e.outerHTML.slice(0, 100))""",
+        list(reached),
+    )
+
+
 @pytest.mark.parametrize("page", ["", "gates/lstm/", "reference/statements/", "practice/snippets/"])
 def test_the_keyboard_reaches_everything_that_can_be_used(chromium, site, page):
     with serving(site) as address, Visit(chromium, address, page) as visit:
-        tab = visit.tab
-        tab.wait_for_timeout(300)
-        # What a reader who sees can click. One button of a group of radio buttons stands for all.
-        wanted = tab.evaluate(
-            """() => {
-              const usable = [...document.querySelectorAll('a[href], button, summary, input')];
-              const shown = usable.filter(e => e.checkVisibility({visibilityProperty: true})
-                && e.type !== 'checkbox' && (e.type !== 'radio' || e.checked)
-                && !e.matches('.headerlink, [tabindex="-1"], [hidden]'));
-              shown.forEach((e, k) => e.dataset.k = k);
-              return shown.length;
-            }"""
-        )
-        reached = set()
-        for _ in range(3 * wanted + 50):
-            tab.keyboard.press("Tab")
-            now = tab.evaluate("document.activeElement.dataset.k")
-            if now == "0" and len(reached) >= wanted:
-                break
-            reached.add(now)
-        missed = tab.evaluate(
-            """reached => [...document.querySelectorAll('[data-k]')]
-              .filter(e => !reached.includes(e.dataset.k)).map(e => e.outerHTML.slice(0, 100))""",
-            list(reached),
-        )
-        assert missed == []
+        assert keyboard_misses(visit.tab) == []
 
 
 def test_without_scripts_all_that_a_page_says_is_there(chromium, site):

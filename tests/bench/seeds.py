@@ -1,9 +1,10 @@
 """``make seeds``: does every verdict come out the same from other random numbers?
 
 Each page is run again for each of twenty shifts: every seed that it, or the package for it, gives
-to torch is moved by that many thousands, and nothing else is changed. Figures are not drawn. A
-page that cannot be run from other seeds (its own check fails) is recorded as stopped, with the
-line. The record goes into ``docs/reference/recorded/seeds.json``, from which a page is built.
+to torch is moved by a multiple of a hundred thousand, and nothing else is changed. Figures are not
+drawn, and what stands below the last verdict of a page is not run. A page that cannot be run from
+other seeds (its own check fails) is recorded as stopped, with the line. The record goes into
+``docs/reference/recorded/seeds.json``, from which a page is built.
 
 Runs that are on record for a page as it is now are not done again; an edited page is run anew.
 """
@@ -50,16 +51,22 @@ _torch.manual_seed = _torch.random.manual_seed = lambda seed: _plain(seed + _shi
 """
 
 
+def settling(page: PageSource) -> list[Fence]:
+    """The blocks of a page up to its last verdict."""
+    last = max(k for k, block in enumerate(page.blocks) if "settle(" in block.source)
+    return list(page.blocks[: last + 1])
+
+
 def moved(page: PageSource, shift: int) -> PageSource:
     """The page with its seeds moved: its blocks alone, without computed words and captions."""
     first = Fence("python", _MOVED.format(shift=shift * STRIDE), 1, "", runs=True)
-    blocks = [dataclasses.replace(block, options={}) for block in page.blocks]
+    blocks = [dataclasses.replace(block, options={}) for block in settling(page)]
     return dataclasses.replace(page, parts=(first, *blocks))
 
 
 def digest(page: PageSource) -> str:
-    """Of all that is run on a page."""
-    code = "\n\n".join(block.source for block in page.blocks)
+    """Of all that is run of a page."""
+    code = "\n\n".join(block.source for block in settling(page))
     return hashlib.sha256(code.encode()).hexdigest()[:12]
 
 
