@@ -121,28 +121,46 @@ def read(log: Path) -> list[dict[str, Any]]:
 
 
 def record(pages: list[PageSource], rows: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the log says of the pages as they are now: each statement, under each shift."""
-    statements: dict[str, Any] = {}
-    stopped = []
-    for page in pages:
-        for row in rows:
-            if (row["page"], row["code"]) != (page.name, digest(page)):
-                continue
-            if "stopped" in row:
-                stopped.append({"page": page.name, "shift": row["shift"], "why": row["stopped"]})
-                continue
-            for name, verdict in row["verdicts"].items():
-                found = statements.setdefault(name, {"page": page.name, "code": row["code"]})
-                found.setdefault("runs", {})[str(row["shift"])] = verdict
-    for found in statements.values():
-        found["runs"] = dict(sorted(found["runs"].items(), key=lambda item: int(item[0])))
+    """What the log says of the pages as they are now, statement by statement."""
+    current = {(page.name, digest(page)) for page in pages}
+    rows = [row for row in rows if (row["page"], row["code"]) in current]
+    found: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+    for row in sorted(rows, key=lambda row: row["shift"]):
+        for name, verdict in row.get("verdicts", {}).items():
+            found.setdefault(name, []).append((row, verdict))
     return {
         "machine": machine(),
         "date": time.strftime("%Y-%m-%d"),
         "stride": STRIDE,
-        "shifts": len(SHIFTS),
-        "stopped": sorted(stopped, key=lambda row: (row["page"], row["shift"])),
-        "statements": dict(sorted(statements.items(), key=lambda item: _order(item[0]))),
+        "statements": {name: _statement(found[name]) for name in sorted(found, key=_order)},
+        "stopped": [
+            {"page": row["page"], "shift": row["shift"], "why": row["stopped"]}
+            for row in sorted(rows, key=lambda row: (row["page"], row["shift"]))
+            if "stopped" in row
+        ],
+    }
+
+
+def _statement(runs: list[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
+    """One statement: the word of every shift, and of each row how often it held, and its range."""
+    measured: dict[str, list[Any]] = {}
+    for _, verdict in runs:
+        for name, row in verdict["rows"].items():
+            measured.setdefault(name, []).append(row)
+    return {
+        "page": runs[0][0]["page"],
+        "code": runs[0][0]["code"],
+        "shifts": [row["shift"] for row, _ in runs],
+        "words": [verdict["verdict"] for _, verdict in runs],
+        "rows": {
+            name: {
+                "runs": len(values),
+                "holds": sum(holds for _, holds in values),
+                "low": min(values, key=lambda value: float(value[0]))[0],
+                "high": max(values, key=lambda value: float(value[0]))[0],
+            }
+            for name, values in measured.items()
+        },
     }
 
 
@@ -166,17 +184,12 @@ def main() -> int:
     found = record(pages, read(LOG))
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     write_whole(RECORD, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    wobbling = [name for name, row in found["statements"].items() if len(words(row)) > 1]
-    for name in wobbling:
-        print(f"seeds: {name} wobbles: {words(found['statements'][name])}", file=sys.stderr)
+    wobbling = {k: row for k, row in found["statements"].items() if len(set(row["words"])) > 1}
+    for name, row in wobbling.items():
+        print(f"seeds: {name} wobbles: {dict(Counter(row['words']))}", file=sys.stderr)
     for row in found["stopped"]:
         print(f"seeds: stopped at shift {row['shift']}: {row['why']}", file=sys.stderr)
     return 1 if wobbling or found["stopped"] else 0
-
-
-def words(row: Mapping[str, Any]) -> dict[str, int]:
-    """How often each word came out."""
-    return dict(Counter(run["verdict"] for run in row["runs"].values()))
 
 
 if __name__ == "__main__":
