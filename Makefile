@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 2 --dist loadfile
 # Material's banner about MkDocs 2: constraints.txt pins MkDocs 1.
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup site serve test proof seeds bench clean
+.PHONY: help setup site serve test oldest newest proof seeds bench clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,12 @@ test: setup ## check all that CI checks: style, tests, the blocks of the pages, 
 	@$(PYTEST) --no-loadscope-reorder tests
 	@echo "test: the blocks of the pages and of the README (pytest --markdown-docs)"
 	@$(PYTEST) --markdown-docs docs README.md
+
+oldest: ## run the tests with the oldest versions that pyproject.toml admits (TORCH=oldest: torch too)
+	@PYTHON='$(PYTHON)' sh .ci/versions.sh oldest
+
+newest: ## run the tests with the newest versions that pyproject.toml admits (TORCH=newest: torch too)
+	@PYTHON='$(PYTHON)' sh .ci/versions.sh newest
 
 proof: setup ## the longer trials: clean builds, downloads, faults in the whole site (about an hour)
 	@echo "proof: trials that take minutes each (pytest tests/proof)"

@@ -36,9 +36,20 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first, so that no worker is left with a long one at the end."""
+    """Files with slow tests come first, so that no worker is left with a long one at the end.
+
+    One that asks for the site leads and has it built; the others that do follow late, so that no
+    second worker only waits for the build.
+    """
     slow = {item.path for item in items for mark in item.iter_markers() if mark.name in LONG}
-    items.sort(key=lambda item: item.path not in slow)
+    asking = list(dict.fromkeys(item.path for item in items if "site" in item.fixturenames))
+
+    def place(item):
+        if item.path in asking:
+            return 0 if item.path == asking[0] else 2
+        return 1 if item.path in slow else 3
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

