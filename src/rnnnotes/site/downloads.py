@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rnnnotes.site.blocks import Fence, PageSource, Prose
+from rnnnotes.site.links import absolute
 
 _CALLOUT = re.compile(
     r" *(?:(?:!!!|\?\?\?\+?) *(?P<kind>[\w-]*)[\w -]*|===[!+]? +(?=\"))"
@@ -22,12 +23,14 @@ def notebook(
     run: Mapping[str, Any],
     prose: Callable[[str], str],
     shown: Callable[[Fence], str],
+    site_url: str = "",
 ) -> dict[str, Any]:
     """The page as a notebook (nbformat 4.5), the same bytes for the same page.
 
     Args:
         prose: puts the computed values into a piece of prose.
         shown: a fence that is not run, as Markdown.
+        site_url: where links lead that on the site need no more than a path.
     """
     cells: list[dict[str, Any]] = [_markdown(NEEDED)]
     outputs = iter(run["outputs"])
@@ -43,13 +46,14 @@ def notebook(
 
     for part in page.parts:
         if isinstance(part, Prose):
-            text.append(callouts.plain(prose(part.text)))
+            text.append(callouts.plain(absolute(prose(part.text), page.name, site_url)))
         elif not part.runs:
             text.append(shown(part))
         else:
             flush()
             count += 1
-            cells.append(_code(part, next(outputs), count))
+            kept = [_placed(output, page.name, site_url) for output in next(outputs)]
+            cells.append(_code(part, kept, count))
     flush()
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
@@ -95,6 +99,14 @@ def _code(block: Fence, outputs: list[Mapping[str, Any]], count: int) -> dict[st
         "source": block.source,
         "outputs": kept,
     }
+
+
+def _placed(output: Mapping[str, Any], page: str, site_url: str) -> Mapping[str, Any]:
+    """An output whose Markdown, such as a verdict's reason, has links that lead to the site."""
+    text = output.get("data", {}).get("text/markdown")
+    if text is None:
+        return output
+    return {**output, "data": {**output["data"], "text/markdown": absolute(text, page, site_url)}}
 
 
 class _Callouts:

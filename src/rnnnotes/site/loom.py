@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from rnnnotes.site import bibliography, downloads, glossary, statement_table, statements
+from rnnnotes.site import bibliography, downloads, feed, glossary, statement_table, statements
 from rnnnotes.site.blocks import PageSource, read_page
 from rnnnotes.site.cache import Cache, write_whole
 from rnnnotes.site.errors import LoomError, PageError, PageErrors
@@ -34,6 +34,7 @@ class Settings:
     report: Path
     jobs: int = 0  # as many as there are processors
     time_limit: float = 120.0
+    site_name: str = ""
     site_url: str = ""
     cards_for: str = ""  # the site's name on the pictures of its pages; empty: there are none
 
@@ -55,6 +56,7 @@ class Loom:
         self.records: dict[str, statements.Record] = {}
         self.statements: dict[str, statements.Statement] = {}
         self.terms: list[glossary.Term] = []
+        self.changes: list[feed.Change] = []
         self.sources: list[bibliography.Source] = []
         self.cited: dict[str, list[str]] = {}
 
@@ -67,6 +69,7 @@ class Loom:
             self._read(files)
             self.statements = statements.read_statements(self.settings.docs / "statements.yml")
             self.terms = glossary.read_glossary(self.settings.docs / "glossary.yml", self.pages)
+            self.changes = feed.read_changes(self.settings.docs / "changes.yml", self.pages)
             self._read_sources()
             self._run()
             self._check()
@@ -181,6 +184,7 @@ class Loom:
             "bibliography": self._bibliography,
             "colophon": self._colophon,
             "glossary": self._glossary,
+            "changes": lambda p: feed.listing(self.changes, "../" * p.name.count("/")),
             "verdict-counts": lambda _: statement_table.counts(self.statements, self.records),
         }
         for name, record in self.records.items():
@@ -228,6 +232,10 @@ class Loom:
             out["reference/statements.json"] = statement_table.as_json(
                 self.statements, self.records, self._recorder, url
             )
+        if self.changes:
+            out[feed.PATH] = feed.atom(
+                self.changes, self.settings.site_name, self.settings.site_url
+            )
         if self.settings.cards_for:
             out |= {
                 f"assets/cards/{name}.png": self._card(page) for name, page in self.pages.items()
@@ -239,7 +247,13 @@ class Loom:
         out = {}
         for page in self.notebooks:
             weaver = self._weaver(page)
-            book = downloads.notebook(page, self.runs[page.name], weaver.plain, weaver.plain_fence)
+            book = downloads.notebook(
+                page,
+                self.runs[page.name],
+                weaver.plain,
+                weaver.plain_fence,
+                self.settings.site_url,
+            )
             text = downloads.to_json(book)
             out[f"{page.name}.ipynb"] = text
             out[f"{page.name}.py"] = self._memo(text, lambda book=book: downloads.script(book))
