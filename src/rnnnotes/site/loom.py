@@ -18,6 +18,7 @@ from rnnnotes.site import bibliography, downloads, feed, glossary, statement_tab
 from rnnnotes.site.blocks import PageSource, read_page
 from rnnnotes.site.cache import Cache, write_whole
 from rnnnotes.site.errors import LoomError, PageError, PageErrors
+from rnnnotes.site.links import address
 from rnnnotes.site.weave import Weaver, Woven, recorded
 
 # The versions that the colophon names.
@@ -78,7 +79,7 @@ class Loom:
 
     def _read(self, files: list[Path]) -> None:
         errors: list[Exception] = []
-        for file in files:
+        for file in sorted(files, key=_place):
             try:
                 page = read_page(file, self.settings.docs, self.settings.root)
                 self.pages[page.name] = page
@@ -237,8 +238,10 @@ class Loom:
                 self.changes, self.settings.site_name, self.settings.site_url
             )
         if self.settings.cards_for:
+            # By address, which is what a template of any builder knows of a page.
             out |= {
-                f"assets/cards/{name}.png": self._card(page) for name, page in self.pages.items()
+                f"assets/cards/{address(name).strip('/') or 'index'}.png": self._card(page)
+                for name, page in self.pages.items()
             }
         return out
 
@@ -351,6 +354,15 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _place(file: Path) -> tuple[tuple[int, bool, str], ...]:
+    """The order of pages where they are listed, whoever asks for them: that of MkDocs.
+
+    A folder's files before its folders, its index before the others.
+    """
+    folders = [(1, False, name) for name in file.parts[:-1]]
+    return (*folders, (0, file.stem != "index", file.name))
 
 
 def _raise(errors: list[Exception]) -> None:
