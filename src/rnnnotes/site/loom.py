@@ -256,6 +256,7 @@ class Loom:
                 weaver.plain,
                 weaver.plain_fence,
                 self.settings.site_url,
+                downloads.project_files(page, self.settings.root),
             )
             text = downloads.to_json(book)
             out[f"{page.name}.ipynb"] = text
