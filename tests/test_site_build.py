@@ -434,7 +434,8 @@ def test_the_list_of_statements_as_data(built):
     assert data["counts"] == dict.fromkeys(VERDICTS, 0) | {"conditional": 1, "cited": 1}
     assert data["verdicts"] == VERDICTS and data["notes"].keys() == set("ABCDE")
     first, second = data["statements"]
-    assert first["because"] == "of *doubling*, [so](#A1), [or so](../rich.md)."
+    root = "https://rnnnotes.github.io/rnnnotes"
+    assert first["because"] == (f"of *doubling*, [so]({root}/part/two/#A1), [or so]({root}/rich/).")
     assert first["url"] == "https://rnnnotes.github.io/rnnnotes/part/two/#A1"
     assert first["share_needed"] == 1 and first["threshold"] == "above 3"
     assert [(c["name"], c["runs"], c["holds"]) for c in first["conditions"]] == [

@@ -91,6 +91,7 @@ def _settings(config: dict[str, Any], root: Path, docs: Path) -> Settings:
         report=root / ours.get("report", "build/report.json"),
         jobs=ours.get("jobs", 0),
         time_limit=ours.get("time_limit", 120),
+        site_name=config.get("site_name", ""),
         site_url=config.get("site_url", ""),
         cards_for=config["site_name"] if ours.get("social_cards") else "",
     )

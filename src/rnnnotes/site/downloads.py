@@ -1,16 +1,39 @@
 """A page as something to take home: a Jupyter notebook with its outputs, and a script."""
 
 import json
+import posixpath
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rnnnotes.site.blocks import Fence, PageSource, Prose
+from rnnnotes.site.links import absolute
 
 _CALLOUT = re.compile(
     r" *(?:(?:!!!|\?\?\?\+?) *(?P<kind>[\w-]*)[\w -]*|===[!+]? +(?=\"))"
     r'(?:"(?P<title>[^"]*)")? *$'
 )
+# A file or folder of the project, as the code of a page names it from its own folder.
+_PROJECT_FILE = re.compile(r'"((?:\.\./)+[\w./-]+)"')
+_BRING = """\
+# The files of the project that this page reads, for where it is not in a copy of the project.
+def bring(files, place):
+    import os
+    from pathlib import Path
+
+    if all(Path(name).is_file() for name in files):
+        return
+    place = Path("files-of-rnnnotes", place)
+    place.mkdir(parents=True, exist_ok=True)
+    os.chdir(place)
+    for name, text in files.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text, "utf-8")
+
+
+bring({{
+{files}}}, {place!r})"""
 NEEDED = (
     "This notebook is a page of rnnnotes. To run it, install the package in the environment of "
     "its kernel: `pip install .` in a copy of the project."
@@ -22,14 +45,20 @@ def notebook(
     run: Mapping[str, Any],
     prose: Callable[[str], str],
     shown: Callable[[Fence], str],
+    site_url: str = "",
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The page as a notebook (nbformat 4.5), the same bytes for the same page.
 
     Args:
         prose: puts the computed values into a piece of prose.
         shown: a fence that is not run, as Markdown.
+        site_url: where links lead that on the site need no more than a path.
+        files: what the page reads of the project (see ``project_files``).
     """
     cells: list[dict[str, Any]] = [_markdown(NEEDED)]
+    if files:
+        cells.append(_brought(files, page))
     outputs = iter(run["outputs"])
     text: list[str] = []
     callouts = _Callouts()
@@ -43,13 +72,14 @@ def notebook(
 
     for part in page.parts:
         if isinstance(part, Prose):
-            text.append(callouts.plain(prose(part.text)))
+            text.append(callouts.plain(absolute(prose(part.text), page.name, site_url)))
         elif not part.runs:
             text.append(shown(part))
         else:
             flush()
             count += 1
-            cells.append(_code(part, next(outputs), count))
+            kept = [_placed(output, page.name, site_url) for output in next(outputs)]
+            cells.append(_code(part, kept, count))
     flush()
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
@@ -62,6 +92,26 @@ def notebook(
         "nbformat": 4,
         "nbformat_minor": 5,
     }
+
+
+def project_files(page: PageSource, root: Path) -> dict[str, str]:
+    """The snippets and pages that a page's blocks name, by a path such as ``"../../x/y.py"``.
+
+    Of a folder that is named so, the files in it. Returns their content, by the path from the page.
+    Others, such as the project's pins, stay at home: a page has to bear that they are not there.
+    """
+    here = (root / page.path).parent
+    ours = [(root / folder).resolve() for folder in ("snippets", "docs")]
+    found = {}
+    for block in page.blocks:
+        for name in _PROJECT_FILE.findall(block.source):
+            place = here / name
+            inside = [place] if place.is_file() else sorted(place.glob("*.*"))
+            for file in inside:
+                if file.is_file() and any(file.resolve().is_relative_to(top) for top in ours):
+                    path = name if file == place else f"{name.rstrip('/')}/{file.name}"
+                    found[path] = file.read_text("utf-8")
+    return found
 
 
 def to_json(book: Mapping[str, Any]) -> str:
@@ -95,6 +145,36 @@ def _code(block: Fence, outputs: list[Mapping[str, Any]], count: int) -> dict[st
         "source": block.source,
         "outputs": kept,
     }
+
+
+def _placed(output: Mapping[str, Any], page: str, site_url: str) -> Mapping[str, Any]:
+    """An output whose Markdown, such as a verdict's reason, has links that lead to the site."""
+    text = output.get("data", {}).get("text/markdown")
+    if text is None:
+        return output
+    return {**output, "data": {**output["data"], "text/markdown": absolute(text, page, site_url)}}
+
+
+def _brought(files: Mapping[str, str], page: PageSource) -> dict[str, Any]:
+    """A block that brings the files along; in a copy of the project it does nothing."""
+    source = _BRING.format(place=posixpath.dirname(page.path), files=_literals(files))
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {"jupyter": {"source_hidden": True}},
+        "source": source,
+        "outputs": [],
+    }
+
+
+def _literals(files: Mapping[str, str]) -> str:
+    """The mapping as Python that a person can read."""
+
+    def literal(text: str) -> str:
+        plain = "'''" not in text and not text.endswith(("'", "\\"))
+        return f"r'''{text}'''" if plain else repr(text)
+
+    return "".join(f"    {name!r}: {literal(text)},\n" for name, text in files.items())
 
 
 class _Callouts:

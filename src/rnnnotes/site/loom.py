@@ -14,10 +14,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from rnnnotes.site import bibliography, downloads, glossary, statement_table, statements
+from rnnnotes.site import bibliography, downloads, feed, glossary, statement_table, statements
 from rnnnotes.site.blocks import PageSource, read_page
 from rnnnotes.site.cache import Cache, write_whole
 from rnnnotes.site.errors import LoomError, PageError, PageErrors
+from rnnnotes.site.links import address
 from rnnnotes.site.weave import Weaver, Woven, recorded
 
 # The versions that the colophon names.
@@ -34,6 +35,7 @@ class Settings:
     report: Path
     jobs: int = 0  # as many as there are processors
     time_limit: float = 120.0
+    site_name: str = ""
     site_url: str = ""
     cards_for: str = ""  # the site's name on the pictures of its pages; empty: there are none
 
@@ -55,6 +57,7 @@ class Loom:
         self.records: dict[str, statements.Record] = {}
         self.statements: dict[str, statements.Statement] = {}
         self.terms: list[glossary.Term] = []
+        self.changes: list[feed.Change] = []
         self.sources: list[bibliography.Source] = []
         self.cited: dict[str, list[str]] = {}
 
@@ -67,6 +70,7 @@ class Loom:
             self._read(files)
             self.statements = statements.read_statements(self.settings.docs / "statements.yml")
             self.terms = glossary.read_glossary(self.settings.docs / "glossary.yml", self.pages)
+            self.changes = feed.read_changes(self.settings.docs / "changes.yml", self.pages)
             self._read_sources()
             self._run()
             self._check()
@@ -75,7 +79,7 @@ class Loom:
 
     def _read(self, files: list[Path]) -> None:
         errors: list[Exception] = []
-        for file in files:
+        for file in sorted(files, key=_place):
             try:
                 page = read_page(file, self.settings.docs, self.settings.root)
                 self.pages[page.name] = page
@@ -181,6 +185,7 @@ class Loom:
             "bibliography": self._bibliography,
             "colophon": self._colophon,
             "glossary": self._glossary,
+            "changes": lambda p: feed.listing(self.changes, "../" * p.name.count("/")),
             "verdict-counts": lambda _: statement_table.counts(self.statements, self.records),
         }
         for name, record in self.records.items():
@@ -228,9 +233,15 @@ class Loom:
             out["reference/statements.json"] = statement_table.as_json(
                 self.statements, self.records, self._recorder, url
             )
+        if self.changes:
+            out[feed.PATH] = feed.atom(
+                self.changes, self.settings.site_name, self.settings.site_url
+            )
         if self.settings.cards_for:
+            # By address, which is what a template of any builder knows of a page.
             out |= {
-                f"assets/cards/{name}.png": self._card(page) for name, page in self.pages.items()
+                f"assets/cards/{address(name).strip('/') or 'index'}.png": self._card(page)
+                for name, page in self.pages.items()
             }
         return out
 
@@ -239,7 +250,14 @@ class Loom:
         out = {}
         for page in self.notebooks:
             weaver = self._weaver(page)
-            book = downloads.notebook(page, self.runs[page.name], weaver.plain, weaver.plain_fence)
+            book = downloads.notebook(
+                page,
+                self.runs[page.name],
+                weaver.plain,
+                weaver.plain_fence,
+                self.settings.site_url,
+                downloads.project_files(page, self.settings.root),
+            )
             text = downloads.to_json(book)
             out[f"{page.name}.ipynb"] = text
             out[f"{page.name}.py"] = self._memo(text, lambda book=book: downloads.script(book))
@@ -337,6 +355,15 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _place(file: Path) -> tuple[tuple[int, bool, str], ...]:
+    """The order of pages where they are listed, whoever asks for them: that of MkDocs.
+
+    A folder's files before its folders, its index before the others.
+    """
+    folders = [(1, False, name) for name in file.parts[:-1]]
+    return (*folders, (0, file.stem != "index", file.name))
 
 
 def _raise(errors: list[Exception]) -> None:

@@ -96,6 +96,7 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             report=root / self.config.report,
             jobs=self.config.jobs,
             time_limit=self.config.time_limit,
+            site_name=config.site_name,
             site_url=config.site_url or "",
             cards_for=config.site_name if self.config.social_cards else "",
         )

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rnnnotes.site.blocks import PageSource
+from rnnnotes.site.links import absolute, address, rebased
 from rnnnotes.site.statements import NOTES, Record, Statement
-from rnnnotes.site.weave import Weaver, escape_markdown, rebased
+from rnnnotes.site.weave import Weaver, escape_markdown
 from rnnnotes.training.ledger import VERDICTS, number
 
 Statements = Mapping[str, Statement]
@@ -41,6 +42,7 @@ def as_json(statements: Statements, records: Records, weaver: WeaverOf, site_url
     for row in statements.values():
         record = records[row.id]
         verdict = record.verdict
+        because = " ".join(weaver(record.page).plain(verdict["because"]).split())
         rows.append(
             {
                 "id": row.id,
@@ -49,11 +51,11 @@ def as_json(statements: Statements, records: Records, weaver: WeaverOf, site_url
                 "says": row.says,
                 "settled_by": row.settle,
                 "page": record.page,
-                "url": f"{site_url}{record.page}/#{row.id}",
+                "url": f"{site_url}{address(record.page)}#{row.id}",
                 **{key: verdict[key] for key in ("verdict", "quantity", "threshold")},
                 "share_needed": verdict["needed"] if verdict["conditions"] else None,
                 "conditions": verdict["conditions"],
-                "because": " ".join(weaver(record.page).plain(verdict["because"]).split()),
+                "because": absolute(because, record.page, site_url),
             }
         )
     count = Counter(row["verdict"] for row in rows)

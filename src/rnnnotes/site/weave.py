@@ -5,7 +5,6 @@ What comes out uses only Markdown that any Python-Markdown site reads: fences, r
 """
 
 import html
-import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -289,17 +288,6 @@ def measurement(verdict: Mapping[str, Any]) -> list[str]:
             f"| {round(condition['share'] * runs)} of {runs} |"
         )
     return lines
-
-
-def rebased(text: str, page: str, up: str) -> str:
-    """Markdown of ``page`` as it must stand elsewhere: ``up`` leads from there to the root."""
-
-    def elsewhere(link: re.Match[str]) -> str:
-        path, hash_, anchor = link[1].partition("#")
-        path = posixpath.join(posixpath.dirname(page), path) if path else f"{page}.md"
-        return f"]({up}{posixpath.normpath(path)}{hash_}{anchor})"
-
-    return re.sub(r"\]\((?![a-z]+:|/)([^()\s]+)\)", elsewhere, text)
 
 
 # ---- pieces of Markdown --------------------------------------------------------------------
