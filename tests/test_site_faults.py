@@ -264,14 +264,17 @@ def test_a_damaged_entry_is_run_again(project):
     assert tree(project.site) == site
 
 
-def test_an_entry_that_cannot_be_kept(project):
-    entry = project.root / ".cache/rnnnotes/pages/good.entry"
-    entry.unlink()
-    entry.mkdir()
+def test_entries_that_cannot_be_kept_are_told_by_one(project):
+    project.page("new", FINE)
+    for name in ("good", "new"):
+        entry = project.root / f".cache/rnnnotes/pages/{name}.entry"
+        entry.unlink(missing_ok=True)
+        entry.mkdir()
     with project.unharmed():
         build = project.build()
     assert build.code != 0
-    assert len(build.errors) == 1 and "good.entry cannot be written" in build.errors[0]
+    (message,) = build.errors
+    assert ".entry cannot be written" in message and "so it is with 1 more)" in message
     assert machinery(build.text) == []
 
 

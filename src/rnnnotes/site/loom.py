@@ -132,17 +132,19 @@ class Loom:
         # The longest first, so that none is left to run alone at the end.
         waiting.sort(key=self.cache.seconds, reverse=True)
         errors: list[Exception] = []
+        unkept: list[Exception] = []
 
         def done(page: PageSource, outcome: Any) -> None:
             if not isinstance(outcome, Exception):
                 try:
                     self.runs[page.name] = self.cache.store(page, outcome)
                 except LoomError as error:
-                    outcome = error
-            if isinstance(outcome, Exception):
+                    unkept.append(error)
+            else:
+                errors.append(outcome)
+            if page.name not in self.runs:
                 self.status[page.name] = "failed"
                 self.log(f"{page.name}: failed")
-                errors.append(outcome)
                 return
             self.status[page.name] = "ran"
             self.log(
@@ -161,6 +163,9 @@ class Loom:
             time_limit=self.settings.time_limit,
             done=done,
         )
+        if unkept:  # of a full disk one page tells enough
+            more = f" (and so it is with {len(unkept) - 1} more)" if len(unkept) > 1 else ""
+            errors.append(LoomError(f"{unkept[0]}{more}"))
         raise_all(errors)
 
     def _check(self) -> None:
