@@ -71,13 +71,13 @@ def line_of(text: str, needle: str) -> int:
 
 
 def notebooks(project: WholeProject) -> list[str]:
-    """Pages that run: those that are not cheap, without a time limit of their own."""
+    """Pages that run, but for those that are cheap; last those with settings of their own."""
     names = [page.name for page in project.pages if page.name not in CHEAP]
-    return [name for name in names if "\nrnnnotes:" not in text_of(project, name)]
+    return sorted(names, key=lambda name: "\nrnnnotes:" in text_of(project, name))
 
 
 def prose_pages(project: WholeProject) -> list[str]:
-    """Pages without a kernel, and without front matter."""
+    """Pages without a kernel."""
     found = []
     for file in sorted(project.docs.rglob("*.md")):
         page = read_page(file, project.docs, project.root)
@@ -127,12 +127,15 @@ def test_pages_that_fail_while_they_run(project, spoil):
     pages = iter(notebooks(project))
     texts: dict[str, bytes] = {}
     wanted: Wanted = {}
-    for name, (body, words) in RUNNING.items():
+    # Those first that need a page without a setting of its own.
+    for name in sorted(RUNNING, key=lambda name: name not in NEVER_ENDS):
+        body, words = RUNNING[name]
         page = "reference/notation" if name == "value" else next(pages)
         text = text_of(project, page)
         at = first_block(text)
         text = f"{text[:at]}{without_title(body)}\n{text[at:]}"
         if name in NEVER_ENDS:
+            assert "\nrnnnotes:" not in text, page
             text = text.replace("---\n", f"---\n{SOON}", 1)
         texts[f"docs/{page}.md"] = text.encode()
         wanted[page] = (line_of(text, HERE), words)
