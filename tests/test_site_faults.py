@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from site_project import COUNTED, Build, Project, machinery, tree, until
+from bad_pages import (
+    HERE,
+    NEVER_ENDS,
+    READING,
+    REAL,
+    RUNNING,
+    SHELF,
+    SOON,
+    WEAVING,
+    assert_told,
+)
+from site_project import COUNTED, KERNEL, Build, Project, machinery, tree, until
 
 pytestmark = pytest.mark.slow
 
@@ -48,8 +59,8 @@ def original(tmp_path_factory) -> Project:
     project.page("good", GOOD)
     project.page("fine", FINE)
     project.write("docs/reference/statements.md", "# All\n\n<!-- rnnnotes: statements -->\n")
-    project.write("snippets/real.py", "# --8<-- [start:part]\nx = 1\n# --8<-- [end:part]\n")
-    project.write("src/shelf.py", "def fail():\n    raise RuntimeError('deep inside')\n")
+    project.write("snippets/real.py", REAL)
+    project.write("src/shelf.py", SHELF)
     project.statements({"id": "A1", "page": "good"})
     assert set(project.built().values()) == {"ran"}
     return project
@@ -61,239 +72,16 @@ def project(original, tmp_path) -> Project:
     return original.copy(tmp_path / "project")
 
 
-def messages(build: Build) -> dict[str, list[tuple[int, str]]]:
-    """Every ``docs/page.md:LINE: message`` that stands at the head of a message, by page."""
-    found: dict[str, list[tuple[int, str]]] = {}
-    for match in re.finditer(
-        r"^(?:(?:ERROR|WARNING) +-  )?(docs/[\w/-]+\.md):(\d+): (.+)$", build.text, re.MULTILINE
-    ):
-        found.setdefault(match[1], []).append((int(match[2]), match[3]))
-    return found
-
-
-def assert_told(build: Build, wanted: dict[str, tuple[int, str]]) -> None:
-    """The build failed; of each page one message, with that line and those words; no frames of
-    ours."""
-    assert build.code not in (0, None), build.text
-    told = messages(build)
-    assert told.keys() == {f"docs/{page}.md" for page in wanted}, build.text
-    for page, (line, words) in wanted.items():
-        (message,) = told[f"docs/{page}.md"]
-        assert message[0] == line and words in message[1], (message, line, words)
-    assert machinery(build.text) == [], build.text
-
-
 def add(project: Project, faults: dict[str, tuple[str, str]]) -> dict[str, tuple[int, str]]:
     """Writes pages, whose faulty line ends with ``# here``; what will be said of each."""
     wanted = {}
     for name, (body, words) in faults.items():
-        never_ends = name in ("endless", "workers")
-        project.page(name, body, head="rnnnotes: {time_limit: 2}\n" if never_ends else "")
-        wanted[name] = (project.line(f"docs/{name}.md", "# here"), words)
+        project.page(name, body, head=SOON if name in NEVER_ENDS else "")
+        wanted[name] = (project.line(f"docs/{name}.md", HERE), words)
     return wanted
 
 
 # ---- what goes wrong while a page runs ---------------------------------------------------------
-
-RUNNING = {
-    "raises": (
-        """\
-        # An exception, in a function that an earlier block defined
-
-        ```python
-        def inner(x):
-            return 1 / x  # here
-        ```
-
-        Prose.
-
-        ```python
-        y = 1
-        inner(0)
-        ```
-        """,
-        "ZeroDivisionError: division by zero",
-    ),
-    "syntax": (
-        """\
-        # A syntax error
-
-        ```python
-        x = 1
-        y = = 2  # here
-        ```
-        """,
-        "SyntaxError: invalid syntax",
-    ),
-    "callout": (
-        """\
-        # Inside of a callout
-
-        ```python
-        x = 1
-        ```
-
-        !!! note "N"
-
-            ```python
-            x = 2
-            print(undefined_name)  # here
-            ```
-        """,
-        "NameError: name 'undefined_name' is not defined",
-    ),
-    "package": (
-        """\
-        # Inside of the package
-
-        ```python
-        import shelf
-
-        shelf.fail()  # here
-        ```
-        """,
-        "RuntimeError: deep inside",
-    ),
-    "warns": (
-        """\
-        # A warning
-
-        ```python
-        import warnings
-
-        warnings.warn("be careful")  # here
-        ```
-        """,
-        "UserWarning: be careful",
-    ),
-    "stderr": (
-        """\
-        # Something on stderr
-
-        ```python
-        import sys; sys.stderr.write("oh\\n")  # here
-        ```
-        """,
-        "this block wrote to stderr",
-    ),
-    "endless": (
-        """\
-        # Never ends
-
-        ```python
-        while True: pass  # here
-        ```
-        """,
-        "this block ran for more than 2 s",
-    ),
-    "workers": (
-        """\
-        # Its workers never end
-
-        ```python
-        from joblib import Parallel, delayed
-        ```
-
-        ```python
-        import time; Parallel(n_jobs=2)(delayed(time.sleep)(1000) for _ in range(4))  # here
-        ```
-        """,
-        "this block ran for more than 2 s",
-    ),
-    "stubborn": (
-        """\
-        # Asks for the end of Python
-
-        ```python
-        raise SystemExit(3)  # here
-        ```
-        """,
-        "SystemExit",
-    ),
-    "exits": (
-        """\
-        # The kernel ends
-
-        ```python
-        x = 1
-        ```
-
-        ```python
-        import os; os._exit(3)  # here
-        ```
-        """,
-        "the kernel died (with status 3) in this block",
-    ),
-    "killed": (
-        """\
-        # The kernel is killed
-
-        ```python
-        import os; os.kill(os.getpid(), 9)  # here
-        ```
-        """,
-        "the kernel died (killed by SIGKILL) in this block",
-    ),
-    "value": (
-        """\
-        # An unknown name in a value
-
-        ```python
-        known = 1
-        ```
-
-        It is `{python} known`,
-        and also `{python} unknown_name`. <!-- # here -->
-        """,
-        "NameError: name 'unknown_name' is not defined",
-    ),
-    "address": (
-        """\
-        # An address
-
-        ```python
-        print(object())  # here
-        ```
-        """,
-        "the output holds a memory address",
-    ),
-    "address_of_a_thing_with_a_picture": (
-        """\
-        # An address that only the notebook would hold
-
-        ```python
-        class Shown:  # here
-            def _repr_html_(self):
-                return "shown"
-
-        Shown()
-        ```
-        """,
-        "the output holds a memory address",
-    ),
-    "figure": (
-        """\
-        # A figure that cannot be drawn
-
-        ```python
-        #| caption: c # here
-        #| description: d
-        import matplotlib.pyplot as plt; plt.title("$\\\\frac{1$");
-        ```
-        """,
-        "ValueError",
-    ),
-    "input": (
-        """\
-        # Asks the reader
-
-        ```python
-        input("your name? ")  # here
-        ```
-        """,
-        "StdinNotImplementedError",
-    ),
-}
 
 
 def test_what_fails_while_running_is_told_with_its_line_all_pages_at_once(project):
@@ -354,100 +142,20 @@ def test_a_single_failure_is_one_message_with_the_block_and_the_end_of_the_trace
 
 
 def test_what_cannot_be_read_is_told_before_anything_runs(project):
-    kernel = "jupyter:\n  kernelspec: {display_name: X, language: LANGUAGE, name: NAME}\n"
-    python = kernel.replace("LANGUAGE", "python").replace("NAME", "python3")
-    wanted = {
-        "yaml": (5, "the front matter is no YAML"),
-        "kernel": (4, "expected the kernel python3, which every Jupyter has, got 'conda-env'"),
-        "julia": (3, "expected jupyter.kernelspec with language: python"),
-        "unclosed": (1, "the front matter opens with --- and is never closed"),
-        "limit": (2, "expected seconds as time_limit, got 'soon'"),
-        "list": (2, "expected front matter of names and values"),
-        "latin": (5, "expected UTF-8 text"),
-        "fence": (9, "this fence is never closed"),
-        "tag": (7, "expected a tag of hide-input, fold, got 'remove'"),
-        "option": (8, "expected an option of caption, description, label, got 'titel'"),
-        "options": (9, "the #| options are no YAML"),
-        "reason": (7, "a Python fence that is not run says why"),
-        "without": (3, "a Python fence that nothing runs"),
-        "valueless": (4, "a computed value needs a kernel"),
-        "value": (8, "'x +' is no expression: invalid syntax"),
-    }
-    project.write("docs/yaml.md", "---\ntitle: ok\nlist:\n  - a\n b: c\n---\n# Y\n")
-    project.write(
-        "docs/kernel.md",
-        "---\ntitle: K\njupyter:\n"
-        "  kernelspec: {display_name: X, language: python, name: conda-env}\n---\n# K\n",
-    )
-    project.write(
-        "docs/julia.md",
-        f"---\ntitle: J\n{kernel.replace('LANGUAGE', 'julia').replace('NAME', 'julia-1')}---\n",
-    )
-    project.write("docs/unclosed.md", "---\ntitle: U\n\n# U\n")
-    project.write("docs/limit.md", f"---\nrnnnotes: {{time_limit: soon}}\n{python}---\n# L\n")
-    project.write("docs/list.md", "---\n- a\n- b\n---\n# L\n")
-    project.write("docs/latin.md", "# L\n\nText.\n\nA caf\xe9.\n".encode("latin-1"))
-    head = f"---\n{python}---\n# T\n\n"
-    project.write("docs/fence.md", f"{head}Text.\n\n```python\nx = 1\n")
-    project.write("docs/tag.md", f'{head}```python tags=["remove"]\nx = 1\n```\n')
-    project.write("docs/option.md", f"{head}```python\n#| titel: x\nx = 1\n```\n")
-    project.write("docs/options.md", f"{head}```python\n#| caption: ok\n#| label: [a\n```\n")
-    project.write("docs/reason.md", f"{head}```python .noeval\nx = 1\n```\n")
-    project.write("docs/without.md", "# W\n\n```python\nx = 1\n```\n")
-    project.write("docs/value.md", f"{head}Text\nis `{{python}} x +`.\n")
-    project.write("docs/valueless.md", "# V\n\nText\nis `{python} x`.\n")
+    wanted = {}
+    for name, fault in READING.items():
+        well = f"---\n{KERNEL}---\n" if fault.kernel else ""
+        head = well if fault.head is None else fault.head
+        project.write(f"docs/{name}.md", head.encode() + fault.body)
+        above = 0 if fault.head is not None else well.count("\n")
+        wanted[name] = (fault.line + above, fault.words)
     with project.unharmed():
         assert_told(project.build(), wanted)
     assert project.counted() == 0
 
 
 def test_what_cannot_be_woven_is_told_with_its_line(project):
-    figure = "import matplotlib.pyplot as plt; plt.plot([1, 2]);  # here"
-    wanted = add(
-        project,
-        {
-            "undescribed": (
-                f"# F\n\n```python\n#| caption: c\n{figure}\n```\n",
-                "figure 1 of this block has no description",
-            ),
-            "uncaptioned": (
-                f"# F\n\n```python\n{figure}\n```\n",
-                "figure 1 of this block has no caption",
-            ),
-            "second": (
-                "# F\n\n```python\n#| caption: c\n#| description: d\n"
-                f"{figure}\nplt.figure();\n```\n",
-                "figure 2 of this block has no caption",
-            ),
-            "undrawn": (
-                "# F\n\n```python\n#| caption: c\n#| description: d\nx = 1  # here\n```\n",
-                "1 captions or descriptions for 0 figures",
-            ),
-            "file": (
-                '# F\n\n```python .noeval\n--8<-- "snippets/none.py:# here"\n```\n',
-                "expected a file of the project, got 'snippets/none.py', which is not there",
-            ),
-            "outside": (
-                '# F\n\n```python .noeval\n--8<-- "../../../etc/hostname:# here"\n```\n',
-                "expected a file of the project",
-            ),
-            "section": (
-                '# F\n\n```python .noeval\n--8<-- "snippets/real.py:parts # here"\n```\n',
-                "snippets/real.py has no section 'parts # here'; it has: part",
-            ),
-            "formula": (
-                "# F\n\nText,\nand $\\frac{1$. <!-- # here -->\n",
-                "cannot be typeset",
-            ),
-            "marker": (
-                "# F\n\nText\n<!-- rnnnotes: statments --> <!-- # here -->\n",
-                "expected a marker of bibliography, colophon, glossary, statements, verdict-ID, "
-                "verdict-counts, got 'statments'",
-            ),
-        },
-    )
-    for name in ("undescribed", "second", "undrawn"):  # the block begins with its options
-        wanted[name] = (project.line(f"docs/{name}.md", "#| caption"), wanted[name][1])
+    wanted = add(project, WEAVING)
     with project.unharmed():
         assert_told(project.build(), wanted)
 
@@ -556,14 +264,17 @@ def test_a_damaged_entry_is_run_again(project):
     assert tree(project.site) == site
 
 
-def test_an_entry_that_cannot_be_kept(project):
-    entry = project.root / ".cache/rnnnotes/pages/good.entry"
-    entry.unlink()
-    entry.mkdir()
+def test_entries_that_cannot_be_kept_are_told_by_one(project):
+    project.page("new", FINE)
+    for name in ("good", "new"):
+        entry = project.root / f".cache/rnnnotes/pages/{name}.entry"
+        entry.unlink(missing_ok=True)
+        entry.mkdir()
     with project.unharmed():
         build = project.build()
     assert build.code != 0
-    assert len(build.errors) == 1 and "good.entry cannot be written" in build.errors[0]
+    (message,) = build.errors
+    assert ".entry cannot be written" in message and "so it is with 1 more)" in message
     assert machinery(build.text) == []
 
 
@@ -575,6 +286,73 @@ def test_a_report_that_cannot_be_written(project):
     assert build.code != 0
     assert len(build.errors) == 1 and "build/report.json cannot be written" in build.errors[0]
     assert machinery(build.text) == []
+
+
+def test_a_report_that_cannot_be_written_hides_no_other_fault(project):
+    page, (body, words) = "raises", RUNNING["raises"]
+    project.page(page, body)
+    shutil.rmtree(project.root / "build")
+    (project.root / "build").write_text("in the way")
+    with project.unharmed():
+        build = project.build()
+    assert_told(build, {page: (project.line(f"docs/{page}.md", HERE), words)})
+    assert "build/report.json cannot be written" in build.text
+
+
+# A limit to the length of files stands for a full disk (the proofs have a real one): writing fails
+# in the middle of a file.
+LIMITED = """\
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+sys.argv = ["mkdocs", "build"]
+runpy.run_module("mkdocs", run_name="__main__")
+"""
+
+
+def limited(project: Project, limit: int) -> Build:
+    return project.finish(project.start("-c", LIMITED.format(limit=limit)))
+
+
+def test_a_site_that_there_is_no_room_for(project):
+    project.write("docs/large.bin", bytes(3_000_000))
+    with project.unharmed():
+        build = limited(project, 2_000_000)
+    assert build.code == 1
+    assert len(build.errors) == 1, build.text
+    assert f"the site cannot be written in {project.root}, where" in build.errors[0]
+    assert "File too large" in build.errors[0] and machinery(build.text) == []
+    assert set(project.built().values()) == {"kept"}
+
+
+def test_a_cache_that_there_is_no_room_in_is_told_before_anything_runs(project):
+    project.replace("docs/fine.md", "6 * 7)", "7 * 6)")
+    with project.unharmed():
+        build = limited(project, 500_000)
+    assert build.code == 1 and len(build.errors) == 1, build.text
+    assert "/pages cannot be written (1 MB of room is wanted): " in build.errors[0]
+    assert machinery(build.text) == [] and project.counted() == 0
+
+
+def test_a_page_whose_reading_cannot_be_written_down_is_not_kept(project):
+    """Its block passes over every error, and so over one in the middle of its trace."""
+    project.write("docs/data.txt", "1")
+    project.page(
+        "reads",
+        """\
+        # Reads
+
+        ```python
+        import contextlib
+        import resource  # here
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+        with contextlib.suppress(OSError):
+            print(open("data.txt").read())
+        ```
+        """,
+    )
+    line = project.line("docs/reads.md", HERE) - 1
+    with project.unharmed():
+        assert_told(project.build(), {"reads": (line, "which files the page reads cannot be")})
 
 
 @pytest.mark.parametrize("place", [".cache", ".cache/rnnnotes", ".cache/rnnnotes/pages"])
@@ -659,6 +437,26 @@ def test_a_build_that_is_stopped(project, waiting, signum):
     project.assert_nothing_left()
 
 
+def test_what_killed_builds_have_left_is_cleared_away(project):
+    assert project.weave("out").code == 0
+    cache = project.root / ".cache/rnnnotes"
+    half = [
+        cache / "pages/.writing-a",
+        cache / "made/.writing-b",
+        project.root / "build/.writing-c",
+    ]
+    (cache / "pages/part").mkdir()
+    half.append(cache / "pages/part/.writing-d")
+    for file in half:
+        file.write_text("half")
+    folders = [project.root / name for name in (".site.1", ".site.22", ".out.1")]
+    for folder in folders:
+        folder.mkdir()
+    assert set(project.built().values()) == {"kept"}
+    assert project.weave("out").code == 0
+    assert [path for path in half + folders if path.exists()] == []
+
+
 def test_ctrl_c_while_kernels_are_being_prepared(project):
     project.page("new", FINE)
     with project.unharmed():
@@ -676,6 +474,8 @@ def test_ctrl_c_while_kernels_are_being_prepared(project):
 
 
 def test_a_second_build_in_the_same_folder_gives_way(project, waiting):
+    woven = project.weave("out")
+    assert woven.code != 0 and "another build is running in this folder" in woven.text
     second = project.build()
     assert second.code != 0
     assert second.errors == [
@@ -700,10 +500,12 @@ def test_odd_pages_are_built(project):
     project.page("windows", "# W\r\n\r\n```python\r\nprint('line ends')\r\n```\r\n")
     project.page("quiet", "# Q\n\n```python\nx = 1\n```\n\n```python\n```\n")
     project.page("loud", "# L\n\n```python\nprint(('x' * 99 + '\\n') * 100_000)\n```\n")
+    project.page("long", "# L\n\n```python\nprint('y' * 1_000_000)\n```\n")
     project.write("docs/bom.md", b"\xef\xbb\xbf# With a byte order mark\n\nText.\n")
     build = project.build()
     assert build.code == 0, build.text
     assert "nothing to run: 42." in project.html("no-blocks")
     assert "line ends" in project.html("windows")
     assert project.html("loud").count("x" * 99) >= 100_000
+    assert "y" * 1_000_000 in project.html("long")
     assert "With a byte order mark</h1>" in re.sub(r"<a .*?</a>", "", project.html("bom"))

@@ -236,6 +236,16 @@ def test_a_module_changed_runs_exactly_those_that_import_it(project):
     assert "return x + x + 1" in text_of(project, "shows")
 
 
+def test_a_module_changed_to_the_same_length_and_time_is_run_as_it_is_now(project):
+    """Python itself would run its old byte code."""
+    file = project.root / "src/shelf/base.py"
+    before = file.stat()
+    project.replace("src/shelf/base.py", "2 * x", "3 * x")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert rerun(project) == {"direct", "through", "worker"}
+    assert ">6\n" in project.html("direct") and "[0, 3, 6]" in project.html("worker")
+
+
 def test_a_module_in_between_and_one_imported_lazily(project):
     project.replace("src/shelf/middle.py", "double(double(x))", "4 * double(x)")
     project.replace("src/bench/used.py", "return 'tool'", "return 'tools'")

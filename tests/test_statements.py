@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from rnnnotes.site.errors import LoomError, PageError
+from rnnnotes.site.errors import LoomError, PageError, PageErrors
 from rnnnotes.site.statements import NOTES, Record, Statement, check, read_statements
 from woven_page import REPOSITORY
 
@@ -50,12 +50,21 @@ def test_all_recorded_once_on_their_pages():
             "the statement A1 belongs on the page part/one",
         ),
         (ALL[1:], "docs/part/one.md:1", "the page never records the statement A1"),
-        ([], "docs/part/one.md:1", "the page never records the statement A1"),
     ],
 )
 def test_a_fault_names_the_page_and_the_line(records, place, message):
     with pytest.raises(PageError, match=re.escape(f"{place}: {message}")):
         check(ROWS, records, PAGES)
+
+
+def test_all_faults_are_told_at_once():
+    wrong = [record("Z9", line=30), record("A1", line=31), record("B1", line=32)]
+    with pytest.raises(PageErrors) as told:
+        check(ROWS, [*ALL[:2], *wrong], PAGES)
+    assert [error.line for error in told.value.errors] == [30, 31, 32]
+    with pytest.raises(PageErrors) as told:
+        check(ROWS, [], {"part/one": PAGES["part/one"]})
+    assert [str(error).rpartition(" ")[2] for error in told.value.errors] == ["A1", "A2", "B1"]
 
 
 def test_statements_whose_page_is_not_there():

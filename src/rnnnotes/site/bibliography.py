@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnnotes.site.blocks import PageSource
-from rnnnotes.site.errors import PageError, PageErrors
+from rnnnotes.site.errors import PageError, raise_all
 from rnnnotes.site.statements import NOTES
 from rnnnotes.site.weave import escape_markdown
 
@@ -228,10 +228,7 @@ def check(
             if link not in owner and (link.startswith(("doi:", "arxiv:")) or _paper(link)):
                 line = page.text.count("\n", 0, match.start()) + 1
                 faults.append(PageError(page.path, line, f"{match[0]} is no source in {path}"))
-    if len(faults) == 1:
-        raise faults[0]
-    if faults:
-        raise PageErrors(faults)
+    raise_all(faults)
     return cited
 
 

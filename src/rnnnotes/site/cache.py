@@ -20,8 +20,11 @@ from typing import Any
 
 from rnnnotes.site.blocks import PageSource
 from rnnnotes.site.errors import LoomError
+from rnnnotes.site.room import check_room
 
 FORMAT = 1
+# How the name of a file begins while it is being written.
+HALF_WRITTEN = ".writing-"
 # A change in how pages are run makes every entry stale; a change in how they are woven, none.
 RUNNERS = ("blocks.py", "kernel.py", "execute.py", "cache.py", "trace/trace_opens.py")
 
@@ -44,13 +47,14 @@ class Cache:
 
     def check_writable(self) -> None:
         """Fails before anything runs, rather than after minutes of work."""
+        folders = (self.folder / "pages", self.folder / "made")
         try:
-            for folder in (self.folder / "pages", self.folder / "made"):
+            for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryFile(dir=folder):
-                    pass
         except OSError as error:
             raise LoomError(f"the cache folder {self.folder} cannot be written: {error}") from None
+        for folder in folders:
+            check_room(folder, "the cache folder")
 
     def load(self, page: PageSource) -> dict[str, Any] | None:
         """The entry of a page, if it can be believed."""
@@ -150,7 +154,7 @@ def write_whole(file: Path, content: str | bytes) -> None:
     name = ""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=".writing-")
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=HALF_WRITTEN)
         with os.fdopen(handle, "wb") as out:
             out.write(data)
             out.flush()

@@ -18,7 +18,8 @@ import yaml
 
 from rnnnotes.site.blocks import PageSource
 from rnnnotes.site.errors import LoomError
-from rnnnotes.site.folders import replace_folder
+from rnnnotes.site.folders import clear_staged, replace_folder
+from rnnnotes.site.lock import Lock
 from rnnnotes.site.loom import Loom, Settings
 
 OURS = ("rnnnotes", "mkdocs-jupyter")
@@ -55,16 +56,22 @@ def weave_tree(config_file: Path, out: Path) -> int:
         raise LoomError(f"{out} holds something that rnnnotes-weave did not write: remove it first")
     root = config_file.parent
     docs = root / config.get("docs_dir", "docs")
-    loom = Loom(_settings(config, root, docs), print)
-    files = sorted(docs.rglob("*.md"))
-    loom.prepare([file for file in files if not _hidden(file, docs)])
+    settings = _settings(config, root, docs)
+    lock = Lock(settings.cache, settings.report)
+    lock.take()
     staged = out.with_name(f".{out.name}.{os.getpid()}")
-    shutil.rmtree(staged, ignore_errors=True)
     try:
+        loom = Loom(settings, print)
+        files = sorted(docs.rglob("*.md"))
+        loom.prepare([file for file in files if not _hidden(file, docs)])
+        clear_staged(out)
         _write(loom, config, docs, staged)
         replace_folder(staged, out)
+    except OSError as error:
+        raise LoomError(f"{out} cannot be written: {error}") from None
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+        lock.release()
     return len(loom.pages)
 
 

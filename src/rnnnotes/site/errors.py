@@ -30,3 +30,11 @@ class PageErrors(LoomError):
     def __init__(self, errors: list[Exception]) -> None:
         super().__init__("\n\n".join(str(error) for error in errors))
         self.errors = errors
+
+
+def raise_all(errors: list[Exception]) -> None:
+    """Raises one error as it is, several as one, none not at all."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise PageErrors(errors)

@@ -30,6 +30,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from rnnnotes.site.blocks import PageSource
 from rnnnotes.site.errors import LoomError, PageError
 from rnnnotes.site.kernel import VALUE_FUNCTION, VALUE_MIME
+from rnnnotes.site.room import check_room
 from rnnnotes.site.trace import trace_opens
 
 # Pages are the unit of parallel work; what a library would start on its own only gets in the way.
@@ -40,6 +41,12 @@ ONE_THREAD = {
     "PYTHONHASHSEED": "0",
     "NO_COLOR": "1",
 }
+# A kernel that has not answered after so many seconds will not.
+STARTS_IN = 60
+# jupyter_client measures this one by the time of day, which may jump: it is never to be reached.
+NEVER = 10**10
+# As a terminal shows it, the last of what was written over one line stays.
+_OVERWRITTEN = re.compile(r"^.*\r(?=[^\n])", re.MULTILINE)
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]{6,}")
 # A block that ends with a plotting call returns what it drew; the figure says that better.
 _DRAWN = re.compile(r"^(<matplotlib|\[<matplotlib|<Axes|\[<Axes|<Figure|Text\(|array\(\[+<Axes)")
@@ -80,6 +87,7 @@ def run_pages(
 
 async def _run_pages(pages, root, jobs, workers, time_limit, done) -> None:
     with tempfile.TemporaryDirectory(prefix="rnnnotes-") as scratch:
+        check_room(Path(scratch), "the temporary folder")
         # Loading torch takes seconds: not for pages that do without.
         with_torch = any("torch" in block.source for page in pages for block in page.blocks)
         server = _Server(Path(scratch), root, workers, with_torch)
@@ -251,13 +259,11 @@ async def _run_page(
         nbformat.v4.new_notebook(cells=cells),
         km=manager,
         timeout=limit,
+        startup_timeout=NEVER,
         iopub_timeout=30,
-        # How a block's prints are cut into messages depends on the clock.
-        coalesce_streams=True,
     )
     try:
-        await client.async_start_new_kernel()
-        await client.async_start_new_kernel_client()
+        await _start(client, page, lines[0], server.scratch)
         for index, (cell, line) in enumerate(zip(cells, lines, strict=True)):
             await _run_cell(client, cell, index, page, line, limit, provisioner)
     finally:
@@ -267,7 +273,30 @@ async def _run_page(
         if provisioner.has_process:
             await provisioner.wait()
         manager.cleanup_connection_file()
+    if Path(f"{trace}{trace_opens.LOST}").exists():
+        raise PageError(
+            page.path,
+            lines[0],
+            "which files the page reads cannot be written down in the temporary folder "
+            f"{server.scratch}: is there space?",
+        )
     return _collect(page, cells, trace, time.monotonic() - started)
+
+
+async def _start(client: NotebookClient, page: PageSource, line: int, scratch: Path) -> None:
+    try:
+        await client.async_start_new_kernel()
+        await asyncio.wait_for(client.async_start_new_kernel_client(), STARTS_IN)
+    except TimeoutError:
+        raise PageError(
+            page.path, line, f"the kernel of this page did not answer within {STARTS_IN} s"
+        ) from None
+    except (OSError, RuntimeError) as error:
+        raise PageError(
+            page.path,
+            line,
+            f"the kernel of this page did not start, with its files in {scratch}: {error}",
+        ) from None
 
 
 # What the page has imported, and the processor time that it and its workers took: those that have
@@ -301,6 +330,7 @@ async def _run_cell(client, cell, index, page, line, limit, provisioner) -> None
     except CellExecutionError:
         output = next(out for out in cell.outputs if out.output_type == "error")
         raise _page_error(page, line, output) from None
+    cell.outputs = _joined(cell.outputs)
     for output in cell.outputs:
         if output.output_type == "error":  # the block ended well, and its figure cannot be drawn
             raise _page_error(page, line, output)
@@ -316,6 +346,26 @@ async def _run_cell(client, cell, index, page, line, limit, provisioner) -> None
                     "the output holds a memory address, which differs at every build: "
                     f"{address[0]}…",
                 )
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """All prints of a block as one: how they are cut into messages depends on the clock.
+
+    nbclient does this too, in a time that grows with the square of a line's length.
+    """
+    streams: dict[str, Any] = {}
+    joined = []
+    for output in outputs:
+        if output.output_type != "stream":
+            joined.append(output)
+        elif output.name in streams:
+            streams[output.name].text += output.text
+        else:
+            streams[output.name] = output
+            joined.append(output)
+    for stream in streams.values():
+        stream.text = _OVERWRITTEN.sub("", stream.text)
+    return joined
 
 
 def _is_drawn(output: Any) -> bool:

@@ -16,7 +16,7 @@ def replace_folder(new: Path, old: Path) -> None:
         new.rename(old)
         return
     if not _exchange(new, old):
-        # Without the system call there is a moment with no folder; `restore_folder` mends a
+        # Without the system call there is a moment with no folder; `clear_staged` mends a
         # build that is killed in it.
         aside = old.with_name(f".{old.name}.old")
         shutil.rmtree(aside, ignore_errors=True)
@@ -26,11 +26,13 @@ def replace_folder(new: Path, old: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
 
 
-def restore_folder(old: Path) -> None:
-    """Brings back a folder that a killed build had put aside."""
+def clear_staged(old: Path) -> None:
+    """Brings back a folder that a killed build had put aside, and removes what it had staged."""
     aside = old.with_name(f".{old.name}.old")
     if aside.exists() and not old.exists():
         aside.rename(old)
+    for left in old.parent.glob(f".{old.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -185,7 +185,15 @@ def _run_kernel(job: dict[str, Any]) -> None:
 
     sys.argv = ["ipykernel", "-f", job["connection_file"]]
     app = IPKernelApp.instance()
-    app.initialize(["-f", job["connection_file"], f"--IPKernelApp.parent_handle={os.getppid()}"])
+    app.initialize(
+        [
+            "-f",
+            job["connection_file"],
+            f"--IPKernelApp.parent_handle={os.getppid()}",
+            # Nobody asks for it, and it writes to the disk.
+            "--HistoryManager.enabled=False",
+        ]
+    )
     _prepare(app.shell, job["page"], job["text"])
     from rnnnotes.site.trace import trace_opens
 

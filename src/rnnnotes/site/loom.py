@@ -1,6 +1,7 @@
 """From a folder of pages to woven Markdown: read, run what changed, check, weave, report."""
 
 import base64
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -16,8 +17,9 @@ from typing import Any
 
 from rnnnotes.site import bibliography, downloads, feed, glossary, statement_table, statements
 from rnnnotes.site.blocks import PageSource, read_page
+from rnnnotes.site.byte_code import go_by_content
 from rnnnotes.site.cache import Cache, write_whole
-from rnnnotes.site.errors import LoomError, PageError, PageErrors
+from rnnnotes.site.errors import LoomError, PageError, raise_all
 from rnnnotes.site.links import address
 from rnnnotes.site.weave import Weaver, Woven, recorded
 
@@ -65,6 +67,7 @@ class Loom:
 
     def prepare(self, files: list[Path]) -> None:
         """Reads the pages, runs those whose kept outputs cannot be believed, checks verdicts."""
+        errors: list[Exception] = []
         try:
             self.cache.check_writable()
             self._read(files)
@@ -74,8 +77,21 @@ class Loom:
             self._read_sources()
             self._run()
             self._check()
-        finally:
+        except LoomError as error:
+            errors.append(error)
+        except BaseException:
+            with contextlib.suppress(LoomError):
+                self.write_report()
+            raise
+        self._finish(errors)
+
+    def _finish(self, errors: list[Exception]) -> None:
+        """Writes the report, then raises what went wrong; a report that fails hides nothing."""
+        try:
             self.write_report()
+        except LoomError as error:
+            errors.append(error)
+        raise_all(errors)
 
     def _read(self, files: list[Path]) -> None:
         errors: list[Exception] = []
@@ -85,7 +101,7 @@ class Loom:
                 self.pages[page.name] = page
             except LoomError as error:
                 errors.append(error)
-        _raise(errors)
+        raise_all(errors)
 
     def _read_sources(self) -> None:
         file = self.settings.docs / "references.bib"
@@ -115,20 +131,24 @@ class Loom:
         from rnnnotes.site.execute import run_pages
 
         self.cache.snapshot()
+        for folder in ("src", "snippets", "docs"):
+            go_by_content(self.settings.root / folder)
         # The longest first, so that none is left to run alone at the end.
         waiting.sort(key=self.cache.seconds, reverse=True)
         errors: list[Exception] = []
+        unkept: list[Exception] = []
 
         def done(page: PageSource, outcome: Any) -> None:
             if not isinstance(outcome, Exception):
                 try:
                     self.runs[page.name] = self.cache.store(page, outcome)
                 except LoomError as error:
-                    outcome = error
-            if isinstance(outcome, Exception):
+                    unkept.append(error)
+            else:
+                errors.append(outcome)
+            if page.name not in self.runs:
                 self.status[page.name] = "failed"
                 self.log(f"{page.name}: failed")
-                errors.append(outcome)
                 return
             self.status[page.name] = "ran"
             self.log(
@@ -147,7 +167,10 @@ class Loom:
             time_limit=self.settings.time_limit,
             done=done,
         )
-        _raise(errors)
+        if unkept:  # of a full disk one page tells enough
+            more = f" (and so it is with {len(unkept) - 1} more)" if len(unkept) > 1 else ""
+            errors.append(LoomError(f"{unkept[0]}{more}"))
+        raise_all(errors)
 
     def _check(self) -> None:
         found = [
@@ -171,8 +194,7 @@ class Loom:
                     self._figures[name] = out[name].figures
             except LoomError as error:
                 errors.append(error)
-        self.write_report()
-        _raise(errors)
+        self._finish(errors)
         return out
 
     @cached_property
@@ -364,10 +386,3 @@ def _place(file: Path) -> tuple[tuple[int, bool, str], ...]:
     """
     folders = [(1, False, name) for name in file.parts[:-1]]
     return (*folders, (0, file.stem != "index", file.name))
-
-
-def _raise(errors: list[Exception]) -> None:
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise PageErrors(errors)

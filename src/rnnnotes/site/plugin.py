@@ -4,7 +4,7 @@ mkdocs-jupyter claims a notebook page and would draw it itself; this plugin come
 takes the page back, so that Material draws everything.
 """
 
-import fcntl
+import errno
 import importlib.util
 import logging
 import os
@@ -13,19 +13,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mkdocs.config import base
 from mkdocs.config import config_options as options
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.exceptions import PluginError
+from mkdocs.exceptions import Abort, PluginError
 from mkdocs.plugins import BasePlugin, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from rnnnotes.site.errors import LoomError
-from rnnnotes.site.folders import replace_folder, restore_folder
+from rnnnotes.site.folders import clear_staged, replace_folder
 from rnnnotes.site.links import LinkLines
+from rnnnotes.site.lock import Lock
 from rnnnotes.site.loom import Loom, Settings
 
 log = logging.getLogger("mkdocs.plugins.rnnnotes")
@@ -76,7 +77,7 @@ class LoomPlugin(BasePlugin[LoomConfig]):
 
     def __init__(self) -> None:
         self.links = LinkLines()
-        self.lock: Any = None
+        self.lock: Lock | None = None
         self.staged: Path | None = None
         self.final: Path | None = None
         self.complete = False
@@ -100,45 +101,20 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             site_url=config.site_url or "",
             cards_for=config.site_name if self.config.social_cards else "",
         )
-        self._take_lock()
+        if self.lock is None:
+            self.lock = Lock(self.settings.cache, self.settings.report)
+        try:
+            self.lock.take()
+        except LoomError as error:
+            raise PluginError(str(error)) from None
         _ask_once(config.plugins.get("mkdocs-jupyter"))
         if self.command == "build":
             self.final = Path(config.site_dir)
-            restore_folder(self.final)
-            for left in self.final.parent.glob(f".{self.final.name}.*"):
-                shutil.rmtree(left, ignore_errors=True)
+            clear_staged(self.final)
             self.staged = self.final.with_name(f".{self.final.name}.{os.getpid()}")
             config.site_dir = str(self.staged)
             self.complete = False
         return config
-
-    def _take_lock(self) -> None:
-        if self.lock is not None:
-            return
-        try:
-            self.settings.cache.mkdir(parents=True, exist_ok=True)
-            self.lock = (self.settings.cache / "lock").open("a+")
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.lock.seek(0)
-            other = self.lock.read().strip()
-            self.lock.close()
-            self.lock = None
-            raise PluginError(
-                f"another build is running in this folder (process {other}): wait for it, or end it"
-            ) from None
-        except OSError as error:
-            raise PluginError(
-                f"the cache folder {self.settings.cache} cannot be written: {error}"
-            ) from None
-        self.lock.truncate(0)
-        self.lock.write(str(os.getpid()))
-        self.lock.flush()
-
-    def _release_lock(self) -> None:
-        if self.lock is not None:
-            self.lock.close()
-            self.lock = None
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         self.complete = True
@@ -148,19 +124,40 @@ class LoomPlugin(BasePlugin[LoomConfig]):
     def on_build_error(self, *, error: Exception) -> None:
         self.complete = False
         self._release_lock()
+        if self.staged is not None and isinstance(error, OSError) and self._is_of_site(error):
+            self._stop(error)
 
     def on_shutdown(self) -> None:
         """Strict mode judges after the last hook of a build, so the site is published here."""
         failure = sys.exc_info()[0]
         link_log.removeFilter(self.links)
-        if self.staged is not None:
-            if self.complete and failure is None:
+        try:
+            if self.staged is not None and self.complete and failure is None:
                 replace_folder(self.staged, self.final)
-            else:
+            elif failure is KeyboardInterrupt:
+                log.error("interrupted: the site and the cache are as they were")
+        except OSError as error:
+            self._stop(error)
+        finally:
+            if self.staged is not None:
                 shutil.rmtree(self.staged, ignore_errors=True)
-                if failure is KeyboardInterrupt:
-                    log.error("interrupted: the site and the cache are as they were")
-        self._release_lock()
+            self._release_lock()
+
+    def _is_of_site(self, error: OSError) -> bool:
+        """Whether what went wrong is that the site cannot be written: a full disk names no file."""
+        within = str(error.filename or "").startswith(str(self.staged))
+        return within or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+    def _stop(self, error: OSError) -> NoReturn:
+        log.error(
+            f"the site cannot be written in {self.final.parent}, where a new one needs room beside "
+            f"the old: {error}"
+        )
+        raise Abort("Aborted: the site is as it was") from None
+
+    def _release_lock(self) -> None:
+        if self.lock is not None:
+            self.lock.release()
 
     # ---- pages -------------------------------------------------------------------------------
 
@@ -217,8 +214,8 @@ class LoomPlugin(BasePlugin[LoomConfig]):
 def _ask_once(plugin: Any) -> None:
     """mkdocs-jupyter parses a page each time that it is asked whether the page is a notebook.
 
-    A quarter of a second for a long page, twice in every build: the answer is kept with the time
-    of the file's last change, so that a preview asks only for the page that was edited.
+    A quarter of a second for a long page, twice in every build: the answer is kept with the page's
+    content, so that a preview asks only for the page that was edited.
     """
     if plugin is None or hasattr(plugin, "asked"):
         return
@@ -226,9 +223,9 @@ def _ask_once(plugin: Any) -> None:
     parse = plugin.should_include
 
     def should_include(file: File) -> bool:
-        path = file.abs_src_path
-        key = (path, os.stat(path).st_mtime_ns) if path and os.path.exists(path) else None
-        if key is None:
+        try:
+            key = (file.abs_src_path, hash(Path(file.abs_src_path or "").read_bytes()))
+        except OSError:
             return parse(file)
         if key not in plugin.asked:
             plugin.asked[key] = parse(file)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from rnnnotes.site.errors import LoomError, PageError
+from rnnnotes.site.errors import LoomError, PageError, raise_all
 
 NOTES = {
     "A": "gradients and remedies",
@@ -77,33 +77,36 @@ def check(
         pages: the pages of the site, name to path.
 
     Raises:
-        PageError: an id that is unknown, doubled, on the wrong page, or missing.
-        LoomError: statements whose page is not there.
+        LoomError: of all ids that are unknown, doubled or on the wrong page; if there are none,
+            of all that are missing, or whose page is not there.
     """
     found: dict[str, Record] = {}
+    errors: list[Exception] = []
+
+    def wrong(record: Record, message: str) -> None:
+        errors.append(PageError(record.path, record.line, message))
+
     for record in records:
-        if record.id not in statements:
-            raise PageError(
-                record.path, record.line, f"no statement has the id {record.id!r} in statements.yml"
-            )
-        if record.id in found:
+        home = statements[record.id].page if record.id in statements else None
+        if home is None:
+            wrong(record, f"no statement has the id {record.id!r} in statements.yml")
+        elif record.id in found:
             first = found[record.id]
-            raise PageError(
-                record.path,
-                record.line,
-                f"the statement {record.id} is recorded twice; first at {first.path}:{first.line}",
-            )
-        home = statements[record.id].page
-        if record.page != home:
-            raise PageError(
-                record.path, record.line, f"the statement {record.id} belongs on the page {home}"
-            )
-        found[record.id] = record
+            where = f"{first.path}:{first.line}"
+            wrong(record, f"the statement {record.id} is recorded twice; first at {where}")
+        elif record.page != home:
+            wrong(record, f"the statement {record.id} belongs on the page {home}")
+        else:
+            found[record.id] = record
+    # One that is recorded wrongly would be told as missing too.
+    raise_all(errors)
     missing = [row for row in statements.values() if row.id not in found]
     for row in missing:
         if row.page in pages:
-            raise PageError(pages[row.page], 1, f"the page never records the statement {row.id}")
-    if missing:
-        names = ", ".join(row.id for row in missing)
-        raise LoomError(f"these statements have no page: {names}")
+            message = f"the page never records the statement {row.id}"
+            errors.append(PageError(pages[row.page], 1, message))
+    nowhere = [row.id for row in missing if row.page not in pages]
+    if nowhere:
+        errors.append(LoomError(f"these statements have no page: {', '.join(nowhere)}"))
+    raise_all(errors)
     return found

@@ -4,11 +4,14 @@ It stands alone and imports only the standard library: it runs in the kernel of 
 every Python that the page starts (joblib's workers), where ``sitecustomize`` installs it.
 """
 
+import contextlib
 import os
 import sys
 
 FOLDER = "RNNNOTES_TRACE_FOLDER"
 FILE = "RNNNOTES_TRACE_FILE"
+# Stands for the trace, under this ending, when a line could not be written.
+LOST = ".lost"
 # What imports, or asks for a package's version, lists every folder that packages may be in, the
 # page's own too: not a page's reading.
 SEARCHES = (
@@ -23,8 +26,18 @@ def install() -> None:
     folder = os.environ[FOLDER] + os.sep
     # The same folder as the system names it, should a link lead to the project.
     real = os.path.realpath(os.environ[FOLDER]) + os.sep
-    out = os.open(os.environ[FILE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    trace = os.environ[FILE]
+    out = os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     seen = set()
+
+    def write(line: bytes) -> None:
+        # An error raised here would end in the page, which may well pass over it. A new name
+        # takes no space on a full disk, and whoever started the page looks for it.
+        with contextlib.suppress(OSError):
+            if os.write(out, line) == len(line):
+                return
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            os.rename(trace, trace + LOST)
 
     def note(kind: str, path: object) -> None:
         if isinstance(path, bytes):
@@ -36,7 +49,7 @@ def install() -> None:
             path = folder + path[len(real) :]
         if path.startswith(folder) and (kind, path) not in seen:
             seen.add((kind, path))
-            os.write(out, f"{kind} {path}\n".encode())
+            write(f"{kind} {path}\n".encode())
 
     def hook(event: str, arguments: tuple) -> None:
         if event == "open":

@@ -1,0 +1,38 @@
+"""What `make seeds` recorded agrees with the site and with itself."""
+
+import json
+
+import pytest
+import yaml
+
+from conftest import ROOT
+
+RECORDED = ROOT / "docs" / "reference" / "recorded"
+
+
+@pytest.fixture(scope="module")
+def seeds():
+    return json.loads((RECORDED / "seeds.json").read_text("utf-8"))
+
+
+def test_every_statement_is_on_record_from_twenty_other_seeds(seeds):
+    listed = yaml.safe_load((ROOT / "docs" / "statements.yml").read_text("utf-8"))
+    recorded = seeds["statements"]
+    pointers = {row["id"] for row in listed if row["kind"] == "pointer"}
+    assert {row["id"] for row in listed} - pointers <= set(recorded)
+    for name, row in recorded.items():
+        assert row["shifts"] == list(range(21)), f"{name}: run make seeds --page {row['page']}"
+
+
+def test_no_verdict_changes_its_word_with_the_seeds(seeds):
+    words = {name: set(row["words"]) for name, row in seeds["statements"].items()}
+    assert {name: found for name, found in words.items() if len(found) > 1} == {}
+    assert seeds["stopped"] == []
+
+
+def test_the_site_says_what_is_on_record(seeds, site):
+    """An edited page whose verdict changes has to be run from the other seeds again."""
+    shown = json.loads((site / "reference" / "statements.json").read_text("utf-8"))
+    words = {row["id"]: row["verdict"] for row in shown["statements"]}
+    recorded = {name: row["words"][0] for name, row in seeds["statements"].items()}
+    assert {name: words[name] for name in recorded} == recorded
