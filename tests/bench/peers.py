@@ -26,10 +26,11 @@ from rnnnotes.site.blocks import PageSource, parse_page, read_page
 
 HERE = Path(__file__).parent
 CORPUS, PINS = HERE / "corpus", HERE / "peers.txt"
+MODULE = CORPUS / "horizons.py"
 VENV = REPOSITORY / ".cache" / "peers"
 OURS = "rnnnotes"
 ACTIONS = ("cold build", "nothing changed", "prose edited", "block edited")
-EDITED = "gates"  # the page that is edited
+EDITED = "gates"  # the page that is edited, and that imports the module
 
 MKDOCS = """\
 site_name: Corpus
@@ -159,12 +160,17 @@ class Bed:
         self.tool, self.root = tool, root
         for path, text in tool.fixed.items():
             self._write(path, text)
+        self.module(MODULE.read_text("utf-8"))
 
     def _write(self, path: str, text: str) -> None:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.is_file() or file.read_text("utf-8") != text:
             file.write_text(text, "utf-8")
+
+    def module(self, text: str) -> None:
+        """The module that a page imports."""
+        self._write(f"src/{MODULE.name}", text)
 
     def lay(self, pages: dict[str, PageSource]) -> None:
         """The pages, translated; a file that has not changed is not touched."""
@@ -193,9 +199,11 @@ class Bed:
         others = ("PYTHON", "PYTEST", "SOURCE_DATE", "VIRTUAL_ENV")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(others)}
         kept |= {"NO_MKDOCS_2_WARNING": "1", "MPLBACKEND": "agg"}
+        path = [str(self.root / "src")]
         if self.tool.name == OURS:
-            return kept | {"PYTHONPATH": str(REPOSITORY / "src")}
-        return kept | {"PATH": os.pathsep.join([str(VENV / "bin"), os.environ["PATH"]])}
+            return kept | {"PYTHONPATH": os.pathsep.join([*path, str(REPOSITORY / "src")])}
+        kept["PATH"] = os.pathsep.join([str(VENV / "bin"), os.environ["PATH"]])
+        return kept | {"PYTHONPATH": path[0]}
 
     def build(self) -> float:
         """The seconds of a build that comes out well."""
@@ -221,9 +229,13 @@ class Bed:
             if found < wanted:
                 raise SystemExit(f"{where} expected {wanted} figures, got {found}")
 
-    def shows(self, words: str) -> None:
+    def shows(self, words: str) -> bool:
+        """Whether the page that is edited shows them."""
         file = self.root / self.tool.page.format(EDITED)
-        if _squeezed(words) not in _words(file.read_text("utf-8")):
+        return _squeezed(words) in _words(file.read_text("utf-8"))
+
+    def must_show(self, words: str) -> None:
+        if not self.shows(words):
             raise SystemExit(f"bench: {self.tool.name} built, and does not show the edit: {words}")
 
 
@@ -285,7 +297,7 @@ def printed_lines(pages: dict[str, PageSource]) -> dict[str, list[str]]:
         [sys.executable, "-c", _PRINTED],
         input=json.dumps(blocks),
         stdout=subprocess.PIPE,
-        env={**os.environ, "MPLBACKEND": "agg"},
+        env={**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": str(CORPUS)},
         text=True,
         check=True,
     )
@@ -325,7 +337,15 @@ def rows(folder: Path, repeats: int) -> list[Row]:
             for action, taken in _turn(bed, pages, printed, turn).items():
                 times.setdefault((bed.tool.name, action), []).append(taken)
         print(f"bench: peers, turn {turn + 1} of {repeats} done", file=sys.stderr, flush=True)
-    return [*_rows(times, beds), *void, *_weights(beds, pages), *_failures(beds, pages)]
+    count = sum(len(page.blocks) for page in pages.values())
+    return [
+        Row("blocks on the six pages", [count], None, subject=("corpus", "blocks")),
+        *_rows(times, beds),
+        *void,
+        *_weights(beds, pages),
+        *_module_edited(beds),
+        *_failures(beds, pages),
+    ]
 
 
 def _turn(bed: Bed, pages, printed, turn: int) -> dict[str, float]:
@@ -339,11 +359,11 @@ def _turn(bed: Bed, pages, printed, turn: int) -> dict[str, float]:
     page = edited(pages[EDITED], prose=words)
     bed.lay({EDITED: page})
     found["prose edited"] = bed.build()
-    bed.shows(words)
+    bed.must_show(words)
     page = edited(page, code=f'print("an output that was", "added in turn", {turn})')
     bed.lay({EDITED: page})
     found["block edited"] = bed.build()
-    bed.shows(f"an output that was added in turn {turn}")
+    bed.must_show(f"an output that was added in turn {turn}")
     bed.check(pages, printed)
     return found
 
@@ -364,6 +384,24 @@ def _rows(times: dict[tuple[str, str], list[float]], beds: list[Bed]) -> list[Ro
 
 def _cannot(name: str, why: str) -> Row:
     return Row(f"{name} on the six pages", [], None, note=f"cannot be run here: {why}")
+
+
+def _module_edited(beds: list[Bed]) -> list[Row]:
+    """Whether a build after an edit of an imported module shows what the pages now come to."""
+    old, new = "falls to a thousandth", "sinks to a thousandth"
+    text = MODULE.read_text("utf-8")
+    assert old in text
+    found = []
+    for bed in beds:
+        bed.must_show(old)
+        bed.module(text.replace(old, new))
+        taken = bed.build()
+        right = bed.shows(new) and not bed.shows(old)
+        note = "the page shows it" if right else "the page is stale"
+        name = bed.tool.name
+        subject = (name, "module edited", note)
+        found.append(Row(f"module edited: {name}", [taken], None, "s", note, subject))
+    return found
 
 
 def _failures(beds: list[Bed], pages: dict[str, PageSource]) -> list[Row]:
