@@ -13,8 +13,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -77,7 +77,8 @@ class Tool:
     fixed: dict[str, str]
     command: tuple[str, ...]
     made: tuple[str, ...]  # all that it leaves behind
-    figure: str = r"<svg\b"
+    figure: str  # as a regular expression, in the page
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 _SPHINX_BUILD = ("sphinx-build", "-q", "-j", "auto", "source", "site")
@@ -107,6 +108,7 @@ PEERS = (
         ("mkdocs", "build", "-q"),
         ("site",),
         r"<svg[^>]+xmlns:xlink",
+        {"MPLBACKEND": "agg"},
     ),
     Tool(
         "MyST-NB",
@@ -196,9 +198,10 @@ class Bed:
 
     @cached_property
     def _environment(self) -> dict[str, str]:
-        others = ("PYTHON", "PYTEST", "SOURCE_DATE", "VIRTUAL_ENV")
+        others = ("PYTHON", "PYTEST", "SOURCE_DATE", "VIRTUAL_ENV", "MPLBACKEND")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(others)}
-        kept |= {"NO_MKDOCS_2_WARNING": "1", "MPLBACKEND": "agg"}
+        # A kernel of Jupyter chooses a backend by itself, and shows no figure under another.
+        kept |= {"NO_MKDOCS_2_WARNING": "1"} | self.tool.environment
         path = [str(self.root / "src")]
         if self.tool.name == OURS:
             return kept | {"PYTHONPATH": os.pathsep.join([*path, str(REPOSITORY / "src")])}
