@@ -23,6 +23,7 @@ from mkdocs.plugins import BasePlugin, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from rnnnotes.site import signatures
 from rnnnotes.site.errors import LoomError
 from rnnnotes.site.folders import replace_folder, restore_folder
 from rnnnotes.site.links import LinkLines
@@ -76,6 +77,7 @@ class LoomPlugin(BasePlugin[LoomConfig]):
 
     def __init__(self) -> None:
         self.links = LinkLines()
+        self.asked: dict[tuple[str, ...], bool] = {}
         self.lock: Any = None
         self.staged: Path | None = None
         self.final: Path | None = None
@@ -100,7 +102,7 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             cards_for=config.site_name if self.config.social_cards else "",
         )
         self._take_lock()
-        _ask_once(config.plugins.get("mkdocs-jupyter"))
+        _ask_once(config.plugins.get("mkdocs-jupyter"), self.asked)
         if self.command == "build":
             self.final = Path(config.site_dir)
             restore_folder(self.final)
@@ -171,6 +173,8 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             if file.src_uri.endswith(".md") and file.abs_src_path and file.inclusion.is_included()
         }
         self.loom = Loom(self.settings, log.info)
+        if "mkdocstrings" in config.plugins:
+            signatures.keep_formatted(self.loom.memo)
         self.links.pages = self.loom.pages
         link_log.addFilter(self.links)
         try:
@@ -213,25 +217,26 @@ class LoomPlugin(BasePlugin[LoomConfig]):
         return server
 
 
-def _ask_once(plugin: Any) -> None:
+def _ask_once(plugin: Any, asked: dict[tuple[str, ...], bool]) -> None:
     """mkdocs-jupyter parses a page each time that it is asked whether the page is a notebook.
 
     A quarter of a second for a long page, twice in every build: the answer is kept with the time
-    of the file's last change, so that a preview asks only for the page that was edited.
+    of the file's last change, so that a preview asks only for the page that was edited. MkDocs
+    makes that plugin anew for each build of a preview, so ``asked`` must outlive it.
     """
-    if plugin is None or hasattr(plugin, "asked"):
+    if plugin is None or "should_include" in vars(plugin):
         return
-    plugin.asked = {}
     parse = plugin.should_include
+    settings = repr(sorted(plugin.config.items()))
 
     def should_include(file: File) -> bool:
         path = file.abs_src_path
-        key = (path, os.stat(path).st_mtime_ns) if path and os.path.exists(path) else None
-        if key is None:
+        if not path or not os.path.exists(path):
             return parse(file)
-        if key not in plugin.asked:
-            plugin.asked[key] = parse(file)
-        return plugin.asked[key]
+        key = (path, str(os.stat(path).st_mtime_ns), settings)
+        if key not in asked:
+            asked[key] = parse(file)
+        return asked[key]
 
     plugin.should_include = should_include
 
