@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from bs4 import BeautifulSoup
 
+from rnnnotes.site.plugin import _ask_once
 from site_project import COUNTED, Project, tree
 
 pytestmark = pytest.mark.slow
@@ -334,3 +337,31 @@ def test_the_processor_time_of_a_page_counts_its_workers(project):
     project.built()
     (row,) = (row for row in project.report()["pages"] if row["page"] == "busy")
     assert 6 <= row["cpu_seconds"] < 60
+
+
+def test_a_preview_asks_about_a_page_again_only_when_it_was_edited(tmp_path):
+    """MkDocs makes mkdocs-jupyter anew for each build, and ours only once."""
+    file = tmp_path / "page.md"
+    file.write_text("one")
+    asked, parsed = {}, []
+
+    def build(include="*.md"):
+        class Jupyter:
+            config: ClassVar = {"include": include}
+
+            def should_include(self, file):
+                parsed.append(include)
+                return True
+
+        plugin = Jupyter()
+        _ask_once(plugin, asked)
+        _ask_once(plugin, asked)
+        return [plugin.should_include(SimpleNamespace(abs_src_path=str(file))) for _ in range(2)]
+
+    assert build() == [True, True] and build() == [True, True]
+    assert len(parsed) == 1
+    os.utime(file, ns=(1, 1))
+    build()
+    assert len(parsed) == 2
+    build("other")
+    assert parsed == ["*.md", "*.md", "other"]
