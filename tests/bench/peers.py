@@ -253,8 +253,10 @@ def _squeezed(text: str) -> str:
 
 
 def _last_line(text: str) -> str:
+    """What a failed command said last of an error, or at all."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it ended without a word"
+    errors = [line for line in lines if re.search(r"error\b", line, re.IGNORECASE)]
+    return (errors or lines or ["it ended without a word"])[-1]
 
 
 # ---- the corpus, and edits of it ---------------------------------------------------------------
@@ -440,13 +442,15 @@ def _weights(beds: list[Bed], pages: dict[str, PageSource]) -> list[Row]:
 
 def _make_environment() -> None:
     """Installs what ``peers.txt`` pins; torch stands first, so that pip takes a CPU build."""
-    stamp, wanted = VENV / "made-from", hashlib.sha256(PINS.read_bytes()).hexdigest()
-    wanted += f" {sys.version} {VENV}"
-    if stamp.is_file() and stamp.read_text() == wanted:
+    stamp, birth = VENV / "made-from", f"Python {sys.version} in {VENV}"
+    wanted = f"{birth}\n{hashlib.sha256(PINS.read_bytes()).hexdigest()}"
+    made = stamp.read_text() if stamp.is_file() else ""
+    if made == wanted:
         return
     print("bench: installing the other tools into .cache/peers", file=sys.stderr, flush=True)
-    shutil.rmtree(VENV, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+    if not made.startswith(birth):  # half-made, or of another Python or place
+        shutil.rmtree(VENV, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     pins = [line for line in PINS.read_text().splitlines() if not line.startswith("#")]
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "-q", "--no-input"]
     failed = False
