@@ -95,7 +95,7 @@ PEERS = (
                 "allow_errors: false}"
             ),
         },
-        ("mkdocs", "build", "-q"),
+        ("mkdocs", "build"),
         ("site", ".cache"),
         r"<img[^>]+src=\"data:image/png",
     ),
@@ -105,7 +105,7 @@ PEERS = (
         "docs/{}.md",
         "site/{}/index.html",
         {"docs/index.md": "# Corpus\n", "mkdocs.yml": MKDOCS.format(plugin="markdown-exec")},
-        ("mkdocs", "build", "-q"),
+        ("mkdocs", "build"),
         ("site",),
         r"<svg[^>]+xmlns:xlink",
         {"MPLBACKEND": "agg"},
@@ -149,7 +149,7 @@ def _ours(root: Path) -> Tool:
         "docs/{}.md",
         "site/{}/index.html",
         {"docs/index.md": "# Corpus\n", "mkdocs.yml": (project.root / "mkdocs.yml").read_text()},
-        (sys.executable, "-m", "mkdocs", "build", "-q"),
+        (sys.executable, "-m", "mkdocs", "build"),
         ("site", ".cache", "build"),
         r"<svg\b(?=[^>]*\brole=\"img\")",
     )
@@ -418,8 +418,11 @@ def _failures(beds: list[Bed], pages: dict[str, PageSource]) -> list[Row]:
         done = bed.run()
         source = bed.root / bed.tool.source.format(EDITED)
         at = source.read_text("utf-8").split("\n").index("nought = 1 / 0") + 1
-        line = re.search(rf"\b{source.name}\"?(?::|, line ){at}\b", done.stdout)
-        page = re.search(rf"\b{EDITED}\b", done.stdout)
+        # That a page is being run says nothing of what went wrong.
+        lines = [line for line in done.stdout.splitlines() if not line.startswith("INFO")]
+        told = "\n".join(lines)
+        line = re.search(rf"\b{source.name}\"?(?::|, line ){at}\b", told)
+        page = re.search(rf"\b{EDITED}\b", told)
         names = "page and line" if line else "the page" if page else "neither page nor line"
         note = f"{'the build fails' if done.returncode else 'the build passes'}, and names {names}"
         name = bed.tool.name

@@ -5,6 +5,8 @@ takes the page back, so that Material draws everything.
 """
 
 import fcntl
+import importlib
+import importlib.metadata
 import importlib.util
 import logging
 import os
@@ -12,7 +14,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mkdocs.config import base
@@ -55,9 +59,29 @@ def _import_on_use(name: str) -> None:
     setattr(sys.modules[package], last, module)
 
 
-# mkdocs-jupyter loads all of nbconvert for the drawing that this plugin takes over: half a second
-# of every build. This module is imported before it (see the order in mkdocs.yml).
+class _OnUse(ModuleType):
+    """Stands for a module of that name, which is loaded when something is taken from it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def _import_without(name: str, loading: str) -> None:
+    """Imports a module in whose names something on use stands for another that it imports."""
+    if loading in sys.modules:
+        return
+    sys.modules[loading] = _OnUse(loading)
+    try:
+        importlib.import_module(name)
+    finally:
+        del sys.modules[loading]
+
+
+# mkdocs-jupyter loads all of nbconvert for the drawing that this plugin takes over, and jupytext to
+# ask it what is kept: half of what a build has to load. This module is imported before it (see the
+# order in mkdocs.yml).
 _import_on_use("mkdocs_jupyter.convert")
+_import_without("mkdocs_jupyter.plugin", loading="jupytext")
 
 
 class LoomConfig(base.Config):
@@ -77,7 +101,6 @@ class LoomPlugin(BasePlugin[LoomConfig]):
 
     def __init__(self) -> None:
         self.links = LinkLines()
-        self.asked: dict[tuple[str, ...], bool] = {}
         self.lock: Any = None
         self.staged: Path | None = None
         self.final: Path | None = None
@@ -102,7 +125,8 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             cards_for=config.site_name if self.config.social_cards else "",
         )
         self._take_lock()
-        _ask_once(config.plugins.get("mkdocs-jupyter"), self.asked)
+        self.loom = Loom(self.settings, log.info)
+        _ask_once(config.plugins.get("mkdocs-jupyter"), self.loom.memo)
         if self.command == "build":
             self.final = Path(config.site_dir)
             restore_folder(self.final)
@@ -172,7 +196,6 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             for file in files
             if file.src_uri.endswith(".md") and file.abs_src_path and file.inclusion.is_included()
         }
-        self.loom = Loom(self.settings, log.info)
         if "mkdocstrings" in config.plugins:
             signatures.keep_formatted(self.loom.memo)
         self.links.pages = self.loom.pages
@@ -217,26 +240,26 @@ class LoomPlugin(BasePlugin[LoomConfig]):
         return server
 
 
-def _ask_once(plugin: Any, asked: dict[tuple[str, ...], bool]) -> None:
+def _ask_once(plugin: Any, memo: Callable[[str, Callable[[], str]], str]) -> None:
     """mkdocs-jupyter parses a page each time that it is asked whether the page is a notebook.
 
-    A quarter of a second for a long page, twice in every build: the answer is kept with the time
-    of the file's last change, so that a preview asks only for the page that was edited. MkDocs
-    makes that plugin anew for each build of a preview, so ``asked`` must outlive it.
+    A quarter of a second for a long page, twice in every build, and jupytext, which it asks, is
+    most of what a build has to load. The answer is kept under all that it depends on.
     """
     if plugin is None or "should_include" in vars(plugin):
         return
     parse = plugin.should_include
-    settings = repr(sorted(plugin.config.items()))
+    about = [
+        *(importlib.metadata.version(name) for name in ("mkdocs-jupyter", "jupytext")),
+        repr(sorted(plugin.config.items())),
+    ]
 
     def should_include(file: File) -> bool:
-        path = file.abs_src_path
-        if not path or not os.path.exists(path):
+        path = Path(file.abs_src_path or "")
+        if path.suffix != ".md" or not path.is_file():
             return parse(file)
-        key = (path, str(os.stat(path).st_mtime_ns), settings)
-        if key not in asked:
-            asked[key] = parse(file)
-        return asked[key]
+        source = "\n".join(["is a notebook", *about, str(path), path.read_text("utf-8", "replace")])
+        return memo(source, lambda: "yes" if parse(file) else "no") == "yes"
 
     plugin.should_include = should_include
 
