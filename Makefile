@@ -46,7 +46,7 @@ seeds: setup ## run every page under 20 other seeds and record the verdicts (abo
 	@echo "seeds: every page again, from other random numbers"
 	@$(BIN)/python tests/bench/seeds.py
 
-bench: setup ## measure the figures that the project promises
+bench: setup ## measure what the project promises, beside other tools, and record it (25 minutes)
 	@echo "bench: measuring, which wants a quiet machine"
 	@$(BIN)/python tests/bench/run.py
 

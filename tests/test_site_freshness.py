@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from bs4 import BeautifulSoup
 
+from rnnnotes.site.plugin import _ask_once
 from site_project import COUNTED, Project, tree
 
 pytestmark = pytest.mark.slow
@@ -344,3 +347,54 @@ def test_the_processor_time_of_a_page_counts_its_workers(project):
     project.built()
     (row,) = (row for row in project.report()["pages"] if row["page"] == "busy")
     assert 6 <= row["cpu_seconds"] < 60
+
+
+def test_mkdocs_jupyter_is_asked_about_a_page_again_only_when_something_changed(tmp_path):
+    file = tmp_path / "page.md"
+    file.write_text("one")
+    kept, parsed = {}, []
+
+    def memo(source, make):
+        if source not in kept:
+            kept[source] = make()
+        return kept[source]
+
+    def build(include="*.md"):
+        class Jupyter:
+            config: ClassVar = {"include": include}
+
+            def should_include(self, file):
+                parsed.append(include)
+                return include == "*.md"
+
+        plugin = Jupyter()
+        _ask_once(plugin, memo)
+        _ask_once(plugin, memo)
+        return [plugin.should_include(SimpleNamespace(abs_src_path=str(file))) for _ in range(2)]
+
+    assert build() == build() == [True, True]
+    assert len(parsed) == 1
+    file.write_text("two")
+    build()
+    assert len(parsed) == 2
+    assert build("other") == [False, False]
+    assert parsed == ["*.md", "*.md", "other"]
+
+
+def test_a_build_with_nothing_changed_loads_none_of_what_runs_or_draws_notebooks(tmp_path):
+    project = Project.create(tmp_path / "project")
+    project.page("page", "# A page\n\n```python\nprint(1)\n```\n")
+    assert project.built() == {"page": "ran"}
+    spy = """
+import sys, mkdocs.__main__
+sys.argv[1:] = ["build", "-q"]
+try:
+    mkdocs.__main__.cli()
+finally:
+    print([name for name, module in sys.modules.items() if type(module) is type(sys)])
+"""
+    told = project.finish(project.start("-c", spy))
+    assert told.code == 0 and project.status() == {"page": "kept"}, told.text
+    assert "'mkdocs_jupyter.plugin'" in told.text
+    for name in ("jupytext", "nbformat", "nbconvert", "nbclient", "zmq", "tornado", "torch"):
+        assert f"'{name}'" not in told.text, name

@@ -12,12 +12,18 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Row:
-    """A quantity, what it came to (one value for each repeat), and the most it may be."""
+    """A quantity, what it came to (one value for each repeat), and the most it may be.
+
+    ``limit`` is None for what is only told; ``note`` is for what no number says; ``subject`` names
+    what the row is about, for the figures of the page that is made from the record.
+    """
 
     quantity: str
     values: Sequence[float]
-    limit: float
+    limit: float | None
     unit: str = ""
+    note: str = ""
+    subject: Sequence[str | int] = ()
 
     @property
     def measured(self) -> float:
@@ -25,19 +31,21 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        return self.measured <= self.limit
+        return self.limit is None or self.measured <= self.limit
 
     def cells(self) -> tuple[str, ...]:
-        shown = _number(self.measured, self.unit)
+        shown = ""
+        if self.values:
+            shown = _number(self.measured, self.unit)
         if len(self.values) > 1:
             low, high = (_number(value, "") for value in (min(self.values), max(self.values)))
             shown += f" ({low} to {high})"
         return (
             self.quantity,
-            shown,
-            _number(self.limit, self.unit),
+            "; ".join(filter(None, (shown, self.note))),
+            "" if self.limit is None else _number(self.limit, self.unit),
             str(len(self.values)),
-            "yes" if self.holds else "NO",
+            "" if self.limit is None else "yes" if self.holds else "NO",
         )
 
 

@@ -1,56 +1,97 @@
 """``make bench``: every figure that the project promises, measured, in one table.
 
-Each is a ratio of two things measured next to each other in this run, or a count. The exit code
-is not 0 when one of them is above its limit.
+Each is a ratio of two things measured next to each other in this run, a count, or a time that is
+only told. The exit code is not 0 when one of them is above its limit. What was measured goes into
+``docs/reference/recorded/speed.json``, part by part, from which the page on speed is built.
 """
 
 import argparse
+import os
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 
+import growth
 import live_preview
 import package_speed
 import page_weight
+import peers
+import record
 import site_builds
 from measure import Row, machine, print_table
-from whole_project import WholeProject, build_seconds
-
-PARTS = ("builds", "weight", "preview", "package")
+from whole_project import WholeProject
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=3, help="of each cold build")
+    parser.add_argument("--repeats", type=int, default=3, help="of each build")
     parser.add_argument("--only", choices=PARTS, action="append", help="measure a part alone")
     options = parser.parse_args()
-    parts = options.only or PARTS
     print(machine(), flush=True)
-    rows: list[Row] = []
-    if "package" in parts:
-        rows += _said("package", package_speed.rows(7))
-    if set(parts) & {"builds", "weight", "preview"}:
-        with tempfile.TemporaryDirectory(prefix="rnnnotes-bench-") as folder:
-            project = WholeProject.create(Path(folder) / "project")
-            build_seconds(project)
-            if "weight" in parts:
-                pages = ["", *(f"{page.name}/" for page in project.pages)]
-                rows += _said("weight", page_weight.rows(project.site, pages))
-            if "preview" in parts:
-                rows += _said("preview", live_preview.rows(project, 5))
-            if "builds" in parts:
-                rows += _said("builds", site_builds.rows(project, options.repeats))
-    print_table(rows)
-    broken = [row.quantity for row in rows if not row.holds]
+    broken: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="rnnnotes-bench-") as folder:
+        bench = Bench(Path(folder), options.repeats)
+        for part in options.only or PARTS:
+            load, start = os.getloadavg()[0], time.monotonic()
+            rows = PARTS[part](bench)
+            took = time.monotonic() - start
+            versions = peers.versions() if part == "peers" else {}
+            record.keep(part, rows, took, load, versions)
+            broken += [row.quantity for row in rows if not row.holds]
+            # A sign of life: the whole takes minutes.
+            print(f"bench: {part} measured in {took / 60:.1f} min", file=sys.stderr, flush=True)
+    print_table(record.rows(record.read(), list(PARTS)))
     for quantity in broken:
         print(f"bench: above its limit: {quantity}", file=sys.stderr)
     return 1 if broken else 0
 
 
-def _said(part: str, rows: list[Row]) -> list[Row]:
-    """A sign of life: the whole takes minutes."""
-    print(f"bench: {part} measured", file=sys.stderr, flush=True)
-    return rows
+class Bench:
+    """The parts, and what they share: a folder, how often to measure, a copy of the project."""
+
+    def __init__(self, folder: Path, repeats: int) -> None:
+        self.folder, self.repeats = folder, repeats
+
+    @cached_property
+    def project(self) -> WholeProject:
+        """Made when a part first asks for it."""
+        return WholeProject.create(self.folder / "project")
+
+    def builds(self) -> list[Row]:
+        # Minutes each, in which what disturbs evens out: two are enough.
+        return site_builds.rows(self.project, min(self.repeats, 2))
+
+    def weight(self) -> list[Row]:
+        self.project.build_kept()
+        pages = ["", *(f"{page.name}/" for page in self.project.pages)]
+        return page_weight.rows(self.project.site, pages)
+
+    def preview(self) -> list[Row]:
+        self.project.build_kept()
+        return live_preview.rows(self.project, 5)
+
+    def package(self) -> list[Row]:
+        return package_speed.rows(7)
+
+    def peers(self) -> list[Row]:
+        return peers.rows(self.folder / "peers", self.repeats)
+
+    def growth(self) -> list[Row]:
+        return growth.rows(self.folder / "growth", self.repeats)
+
+
+# In this order: after "builds" the copy of the project is built, and the next two need that.
+PARTS: Mapping[str, Callable[[Bench], list[Row]]] = {
+    "builds": Bench.builds,
+    "weight": Bench.weight,
+    "preview": Bench.preview,
+    "package": Bench.package,
+    "peers": Bench.peers,
+    "growth": Bench.growth,
+}
 
 
 if __name__ == "__main__":

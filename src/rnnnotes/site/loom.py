@@ -105,7 +105,7 @@ class Loom:
 
     def _read_sources(self) -> None:
         file = self.settings.docs / "references.bib"
-        path, self.sources = bibliography.read(file, self.settings.root, self._memo)
+        path, self.sources = bibliography.read(file, self.settings.root, self.memo)
         if self.sources:
             self.cited = bibliography.check(self.sources, self.pages, self.statements, path)
 
@@ -217,12 +217,12 @@ class Loom:
             self.runs.get(page.name),
             self.settings.root,
             self.statements,
-            self._memo,
+            self.memo,
             generated,
             glossary.Explainer(self.terms, page.name),
         )
 
-    def _memo(self, source: str, make: Callable[[], str]) -> str:
+    def memo(self, source: str, make: Callable[[], str]) -> str:
         """Keeps what is slow to make under the hash of its source and of the code that makes it."""
         digest = hashlib.sha256(f"{self._makers}{source}".encode()).hexdigest()
         file = self.settings.cache / "made" / f"{digest}.txt"
@@ -282,7 +282,7 @@ class Loom:
             )
             text = downloads.to_json(book)
             out[f"{page.name}.ipynb"] = text
-            out[f"{page.name}.py"] = self._memo(text, lambda book=book: downloads.script(book))
+            out[f"{page.name}.py"] = self.memo(text, lambda book=book: downloads.script(book))
         return out
 
     def _card(self, page: PageSource) -> bytes:
@@ -298,7 +298,7 @@ class Loom:
 
             return base64.b64encode(social_card(*words)).decode()
 
-        return base64.b64decode(self._memo(f"{drawer}{words}", draw))
+        return base64.b64decode(self.memo(f"{drawer}{words}", draw))
 
     # ---- what is gathered from all pages ---------------------------------------------------
 

@@ -5,6 +5,8 @@ takes the page back, so that Material draws everything.
 """
 
 import errno
+import importlib
+import importlib.metadata
 import importlib.util
 import logging
 import os
@@ -12,7 +14,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from mkdocs.config import base
@@ -23,6 +27,7 @@ from mkdocs.plugins import BasePlugin, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from rnnnotes.site import signatures
 from rnnnotes.site.errors import LoomError
 from rnnnotes.site.folders import clear_staged, replace_folder
 from rnnnotes.site.links import LinkLines
@@ -55,9 +60,29 @@ def _import_on_use(name: str) -> None:
     setattr(sys.modules[package], last, module)
 
 
-# mkdocs-jupyter loads all of nbconvert for the drawing that this plugin takes over: half a second
-# of every build. This module is imported before it (see the order in mkdocs.yml).
+class _OnUse(ModuleType):
+    """Stands for a module of that name, which is loaded when something is taken from it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def _import_without(name: str, loading: str) -> None:
+    """Imports a module in whose names something on use stands for another that it imports."""
+    if loading in sys.modules:
+        return
+    sys.modules[loading] = _OnUse(loading)
+    try:
+        importlib.import_module(name)
+    finally:
+        del sys.modules[loading]
+
+
+# mkdocs-jupyter loads all of nbconvert for the drawing that this plugin takes over, and jupytext to
+# ask it what is kept: half of what a build has to load. This module is imported before it (see the
+# order in mkdocs.yml).
 _import_on_use("mkdocs_jupyter.convert")
+_import_without("mkdocs_jupyter.plugin", loading="jupytext")
 
 
 class LoomConfig(base.Config):
@@ -107,7 +132,8 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             self.lock.take()
         except LoomError as error:
             raise PluginError(str(error)) from None
-        _ask_once(config.plugins.get("mkdocs-jupyter"))
+        self.loom = Loom(self.settings, log.info)
+        _ask_once(config.plugins.get("mkdocs-jupyter"), self.loom.memo)
         if self.command == "build":
             self.final = Path(config.site_dir)
             clear_staged(self.final)
@@ -168,7 +194,8 @@ class LoomPlugin(BasePlugin[LoomConfig]):
             for file in files
             if file.src_uri.endswith(".md") and file.abs_src_path and file.inclusion.is_included()
         }
-        self.loom = Loom(self.settings, log.info)
+        if "mkdocstrings" in config.plugins:
+            signatures.keep_formatted(self.loom.memo)
         self.links.pages = self.loom.pages
         link_log.addFilter(self.links)
         try:
@@ -211,25 +238,26 @@ class LoomPlugin(BasePlugin[LoomConfig]):
         return server
 
 
-def _ask_once(plugin: Any) -> None:
+def _ask_once(plugin: Any, memo: Callable[[str, Callable[[], str]], str]) -> None:
     """mkdocs-jupyter parses a page each time that it is asked whether the page is a notebook.
 
-    A quarter of a second for a long page, twice in every build: the answer is kept with the page's
-    content, so that a preview asks only for the page that was edited.
+    A quarter of a second for a long page, twice in every build, and jupytext, which it asks, is
+    most of what a build has to load. The answer is kept under all that it depends on.
     """
-    if plugin is None or hasattr(plugin, "asked"):
+    if plugin is None or "should_include" in vars(plugin):
         return
-    plugin.asked = {}
     parse = plugin.should_include
+    about = [
+        *(importlib.metadata.version(name) for name in ("mkdocs-jupyter", "jupytext")),
+        repr(sorted(plugin.config.items())),
+    ]
 
     def should_include(file: File) -> bool:
-        try:
-            key = (file.abs_src_path, hash(Path(file.abs_src_path or "").read_bytes()))
-        except OSError:
+        path = Path(file.abs_src_path or "")
+        if path.suffix != ".md" or not path.is_file():
             return parse(file)
-        if key not in plugin.asked:
-            plugin.asked[key] = parse(file)
-        return plugin.asked[key]
+        source = "\n".join(["is a notebook", *about, str(path), path.read_text("utf-8", "replace")])
+        return memo(source, lambda: "yes" if parse(file) else "no") == "yes"
 
     plugin.should_include = should_include
 
