@@ -36,6 +36,7 @@ class Cache:
         self.folder, self.root = folder, root
         self.hashes: dict[str, str] = {}
         self.before: dict[str, str] = {}
+        self.versions: dict[str, str] = {}
 
     def snapshot(self) -> None:
         """Remembers the sources before pages run, so that an edit in the middle is noticed."""
@@ -71,7 +72,7 @@ class Cache:
         same_folders = all(self.listing(path) == sha for path, sha in entry["folders"].items())
         if not (same_files and same_folders):
             return None
-        if any(_version(name) != version for name, version in entry["packages"].items()):
+        if any(self.version(name) != version for name, version in entry["packages"].items()):
             return None
         return entry["run"]
 
@@ -87,7 +88,7 @@ class Cache:
             "key": self.key(page),
             "files": {path: self._settled(path) for path in files},
             "folders": {path: self.listing(path) for path in folders},
-            "packages": {name: _version(name) for name in packages},
+            "packages": {name: self.version(name) for name in packages},
             "run": record,
         }
         body = json.dumps(entry, sort_keys=True)
@@ -126,6 +127,12 @@ class Cache:
             except OSError:
                 self.hashes[path] = ""
         return self.hashes[path]
+
+    def version(self, name: str) -> str:
+        """The version of an installed package, looked up once in a build; every page names it."""
+        if name not in self.versions:
+            self.versions[name] = _version(name)
+        return self.versions[name]
 
     def _settled(self, path: str) -> str:
         """The hash of a file that did not change while pages ran; else one that nothing has."""
