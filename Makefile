@@ -40,11 +40,10 @@ seeds: setup ## run every page under 20 other seeds and record the verdicts (abo
 	@echo "seeds: every page again, from other random numbers"
 	@$(BIN)/python tests/bench/seeds.py
 
-mutants: setup ## make small errors in the package and record which the tests notice (about an hour)
-	@echo "mutants: small changes to the package, one at a time"
-	@$(BIN)/python tests/mutation/mutants.py
-	@echo "mutants: wrong signs, before the tests and before the pages"
-	@$(BIN)/python tests/mutation/flips.py
+mutants: site ## make small errors in the package and record which the tests notice (about an hour)
+	@echo "mutants: small changes to the package, then wrong signs, one at a time"
+	@failed=0; $(BIN)/python tests/mutation/mutants.py || failed=1; \
+	$(BIN)/python tests/mutation/flips.py && exit $$failed
 
 bench: setup ## measure the figures that the project promises
 	@echo "bench: measuring, which wants a quiet machine"

@@ -52,7 +52,7 @@ def published() -> dict[str, tuple[set[str], float, dict[str, str]]]:
             continue
         run = cache.load(page)
         if run is None:
-            raise SystemExit(f"flips: {page.path} is not built as it is now: `make site` first")
+            raise SystemExit(f"flips: {page.path} is not kept as it is now: run `make site` first")
         entry = json.loads(cache._file(page).read_text("utf-8").partition("\n")[2])
         found[page.name] = set(entry["files"]), run["seconds"], words(page, run)
     return found
