@@ -7,10 +7,10 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 2 --dist loadfile
 # Material's banner about MkDocs 2: constraints.txt pins MkDocs 1.
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup site serve test oldest newest proof seeds bench clean
+.PHONY: help setup site serve test oldest newest proof seeds mutants bench clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, by PYTHON=... (python3), if it is missing or out of date
 	@PYTHON='$(PYTHON)' sh .ci/setup.sh
@@ -46,7 +46,12 @@ seeds: setup ## run every page under 20 other seeds and record the verdicts (abo
 	@echo "seeds: every page again, from other random numbers"
 	@$(BIN)/python tests/bench/seeds.py
 
-bench: setup ## measure what the project promises, beside other tools, and record it (25 minutes)
+mutants: site ## make small errors in the package and record which the tests notice (about an hour)
+	@echo "mutants: small changes to the package, then wrong signs, one at a time"
+	@failed=0; $(BIN)/python tests/mutation/mutants.py || failed=1; \
+	$(BIN)/python tests/mutation/flips.py && exit $$failed
+
+bench: setup ## measure what the project promises, beside other tools, and record it (30 minutes)
 	@echo "bench: measuring, which wants a quiet machine"
 	@$(BIN)/python tests/bench/run.py
 

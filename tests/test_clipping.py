@@ -210,5 +210,9 @@ def test_bad_thresholds_are_named(function, name, bad):
 def test_other_bad_input():
     with pytest.raises(ValueError, match="nonfinite: expected one of 'error', 'skip', 'pass'"):
         clip_norm_([], 1.0, nonfinite="ignore")
+    with pytest.raises(TypeError, match=r"^g: expected a number or a tensor, got str$"):
+        clip_scalar("1", 1.0)
+    with pytest.raises(TypeError, match=r"^parameters: expected tensors, got int$"):
+        clip_norm_(1, 1.0)
     with pytest.raises(TypeError, match=r"parameters\[0\]: expected a tensor, got float"):
         clip_norm_([1.0], 1.0)

@@ -292,6 +292,10 @@ def test_dropout_acts_between_layers_only_while_training():
     assert torch.equal(layers.eval()(x)[0], x)
 
 
+def test_one_layer_has_no_dropout_for_torch_which_would_warn():
+    assert rn.to_torch(rn.Stacked([lstm(3, 4)], dropout=0.5)).dropout == 0.0
+
+
 def test_dropout_follows_its_generator():
     def run(seed):
         layer = rn.Stacked([lstm(3, 4), lstm(4, 4)], dropout=0.5, generator=seeded(seed))
@@ -385,6 +389,7 @@ def cannot(layer, error, message):
             r"tuple \(forward state, backward state\), got Tensor",
         ),
         (lambda: rn.Stacked([]), ValueError, "layers: expected at least one layer, got none"),
+        (lambda: rn.Stacked(1), TypeError, "^layers: expected cells or layers, got int$"),
         (lambda: rn.Stacked([nn.Linear(2, 2)]), TypeError, r"layers\[0\]: .*got Linear"),
         (
             lambda: rn.Stacked([lstm(3, 4), lstm(3, 4)]),

@@ -423,6 +423,9 @@ def test_bad_data_is_named():
         wide.forecast(x, 3)
     with pytest.raises(ValueError, match=r"targets: expected shape \(4, C\), got \(5, 1\)"):
         rn.ridge_regression(draw(4, 2), draw(5, 1))
+    whole = torch.ones(4, 2, dtype=torch.int64)
+    with pytest.raises(TypeError, match=r"^features: expected a floating type, got .*int64$"):
+        rn.ridge_regression(whole, whole)
     with pytest.raises(TypeError, match="cell: expected Cell, got EchoStateNetwork"):
         rn.contraction(net, x)
     with pytest.raises(TypeError, match=r"generator: expected a torch\.Generator, got int"):

@@ -190,6 +190,10 @@ def test_detaching_keeps_the_form_and_the_values():
     assert detached[1][1] is None
     assert not detached[0].requires_grad
     assert not detached[1][0].requires_grad
+    with pytest.raises(
+        TypeError, match=r"^state: expected a tensor, or a tuple of tensors, got list$"
+    ):
+        detach_state([h])
 
 
 def test_after_window_may_update_the_weights_between_windows():
