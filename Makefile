@@ -7,10 +7,10 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 2 --dist loadfile
 # Material's banner about MkDocs 2: constraints.txt pins MkDocs 1.
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help setup site serve test oldest newest proof seeds bench clean
+.PHONY: help setup site serve test oldest newest proof seeds mutants bench clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv, by PYTHON=... (python3), if it is missing or out of date
 	@PYTHON='$(PYTHON)' sh .ci/setup.sh
@@ -45,6 +45,12 @@ proof: setup ## the longer trials: clean builds, downloads, faults in the whole 
 seeds: setup ## run every page under 20 other seeds and record the verdicts (about an hour)
 	@echo "seeds: every page again, from other random numbers"
 	@$(BIN)/python tests/bench/seeds.py
+
+mutants: setup ## make small errors in the package and record which the tests notice (about an hour)
+	@echo "mutants: small changes to the package, one at a time"
+	@$(BIN)/python tests/mutation/mutants.py
+	@echo "mutants: wrong signs, before the tests and before the pages"
+	@$(BIN)/python tests/mutation/flips.py
 
 bench: setup ## measure the figures that the project promises
 	@echo "bench: measuring, which wants a quiet machine"
