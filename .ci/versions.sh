@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests with the oldest, or with the newest, versions that pyproject.toml admits:
-#   sh .ci/versions.sh oldest
-#   TORCH=newest PYTHON=python3.14 sh .ci/versions.sh newest
+#   make oldest
+#   make newest TORCH=newest PYTHON=python3.14
 # TORCH is oldest, pinned (by constraints.txt, if it is not said) or newest. All is done in a copy of
 # the tree under build/, with an environment of its own: .venv and the kept pages stay as they are.
 set -eu
@@ -22,7 +22,8 @@ python=$folder/venv/bin/python
 
 install() {
   PIP_USER=0 "$python" -m pip install --quiet --no-input --disable-pip-version-check \
-    --log "$folder/pip.log" "$@" </dev/null || fail "pip could not install them (see $folder/pip.log)"
+    --log "$folder/pip.log" "$@" >/dev/null 2>&1 </dev/null ||
+    fail "pip: $(sed -n 's/.*ERROR: //p' "$folder/pip.log" | tail -n 1) (see $folder/pip.log)"
 }
 install packaging
 "$python" .ci/bounds.py "$which" "$torch" >"$folder/constraints.txt"
