@@ -400,6 +400,9 @@ def test_lag_norms_go_to_numpy_and_iterate():
     assert len(norms) == 6
     np.testing.assert_array_equal(np.asarray(norms), norms.values.numpy())
     assert np.asarray(norms, dtype=np.float32).dtype == np.float32
+    # As NumPy 1 asks, and as NumPy 2 does.
+    assert np.shares_memory(norms.__array__(), norms.values.numpy())
+    assert not np.shares_memory(norms.__array__(copy=True), norms.values.numpy())
     assert [float(value) for value in norms] == norms.values.tolist()
     assert norms.lags.tolist() == [0, 1, 2, 3, 4, 5]
     assert torch.equal(norms[2:4], norms.values[2:4])

@@ -178,7 +178,9 @@ class LagNorms:
         return iter(self.values)
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.values.numpy(force=True), dtype=dtype, copy=copy)
+        values = self.values.numpy(force=True)
+        # NumPy 1 knows no copy=None, and does not pass it.
+        return np.asarray(values, dtype) if copy is None else np.array(values, dtype, copy=copy)
 
     @property
     def lags(self) -> Tensor:
