@@ -337,7 +337,7 @@ WEAVING = {
     ),
     "marker": (
         "# F\n\nText\n<!-- rnnnotes: statments --> <!-- # here -->\n",
-        "expected a marker of bibliography, colophon, glossary, statements, verdict-ID, "
+        "expected a marker of bibliography, changes, colophon, glossary, statements, verdict-ID, "
         "verdict-counts, got 'statments'",
     ),
 }

@@ -6,7 +6,8 @@ drawn, and what stands below the last verdict of a page is not run. A page that 
 other seeds (its own check fails) is recorded as stopped, with the line. The record goes into
 ``docs/reference/recorded/seeds.json``, from which a page is built.
 
-Runs that are on record for a page as it is now are not done again; an edited page is run anew.
+Runs that are on record for a page as it is now are not done again; an edited page is run anew. The
+log of a run that was stopped is kept in ``.cache``, and what it holds goes into the next record.
 """
 
 import argparse
@@ -89,6 +90,8 @@ def outcome(page: PageSource, run: Run | Exception) -> dict[str, Any]:
 def measure(pages: list[PageSource], shifts: Iterable[int], jobs: int, log: Path) -> None:
     """Runs what the log does not hold yet, and appends a line for each run as it ends."""
     done = {(row["page"], row["shift"], row["code"]) for row in read(log)}
+    for row in recorded_before(pages).values():
+        done |= {(row["page"], shift, row["code"]) for shift in row["shifts"]}
     waiting: dict[int, tuple[PageSource, int]] = {}
     for shift in shifts:
         for page in pages:
@@ -120,48 +123,60 @@ def read(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text("utf-8").splitlines()]
 
 
+def recorded_before(pages: list[PageSource]) -> dict[str, Any]:
+    """The statements of the last record whose page is still as it was then."""
+    if not RECORD.is_file():
+        return {}
+    now = {page.name: digest(page) for page in pages}
+    statements = json.loads(RECORD.read_text("utf-8"))["statements"]
+    return {k: row for k, row in statements.items() if row["code"] == now.get(row["page"])}
+
+
 def record(pages: list[PageSource], rows: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the log says of the pages as they are now, statement by statement."""
-    current = {(page.name, digest(page)) for page in pages}
-    rows = [row for row in rows if (row["page"], row["code"]) in current]
-    found: dict[str, list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
-    for row in sorted(rows, key=lambda row: row["shift"]):
+    """What the last record and the log say of the pages as they are now, by statement."""
+    now = {page.name: digest(page) for page in pages}
+    rows = sorted((row for row in rows if row["code"] == now.get(row["page"])), key=_place)
+    found = recorded_before(pages)
+    for row in rows:
         for name, verdict in row.get("verdicts", {}).items():
-            found.setdefault(name, []).append((row, verdict))
+            start = {
+                "page": row["page"],
+                "code": row["code"],
+                "shifts": [],
+                "words": [],
+                "rows": {},
+            }
+            statement = found.setdefault(name, start)
+            if row["shift"] not in statement["shifts"]:
+                _add(statement, row["shift"], verdict)
     return {
         "machine": machine(),
         "date": time.strftime("%Y-%m-%d"),
         "stride": STRIDE,
-        "statements": {name: _statement(found[name]) for name in sorted(found, key=_order)},
+        "statements": {name: found[name] for name in sorted(found, key=_order)},
         "stopped": [
             {"page": row["page"], "shift": row["shift"], "why": row["stopped"]}
-            for row in sorted(rows, key=lambda row: (row["page"], row["shift"]))
+            for row in rows
             if "stopped" in row
         ],
     }
 
 
-def _statement(runs: list[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
-    """One statement: the word of every shift, and of each row how often it held, and its range."""
-    measured: dict[str, list[Any]] = {}
-    for _, verdict in runs:
-        for name, row in verdict["rows"].items():
-            measured.setdefault(name, []).append(row)
-    return {
-        "page": runs[0][0]["page"],
-        "code": runs[0][0]["code"],
-        "shifts": [row["shift"] for row, _ in runs],
-        "words": [verdict["verdict"] for _, verdict in runs],
-        "rows": {
-            name: {
-                "runs": len(values),
-                "holds": sum(holds for _, holds in values),
-                "low": min(values, key=lambda value: float(value[0]))[0],
-                "high": max(values, key=lambda value: float(value[0]))[0],
-            }
-            for name, values in measured.items()
-        },
-    }
+def _add(statement: dict[str, Any], shift: int, verdict: Mapping[str, Any]) -> None:
+    """One run more: its word, and of each row whether it held, and the range of its medians."""
+    statement["shifts"].append(shift)
+    statement["words"].append(verdict["verdict"])
+    for name, (median, holds) in verdict["rows"].items():
+        start = {"runs": 0, "holds": 0, "low": median, "high": median}
+        row = statement["rows"].setdefault(name, start)
+        row["runs"] += 1
+        row["holds"] += holds
+        row["low"] = min(row["low"], median, key=float)
+        row["high"] = max(row["high"], median, key=float)
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, int]:
+    return row["page"], row["shift"]
 
 
 def _order(name: str) -> tuple[str, int]:
