@@ -80,6 +80,8 @@ def outcome(page: PageSource, run: Run | Exception) -> dict[str, Any]:
     verdicts = {}
     for record in recorded(page, {"outputs": run.outputs}):
         verdict = record.verdict
+        if not verdict["conditions"]:
+            continue  # a pointer, with nothing measured
         verdicts[record.id] = {
             "verdict": verdict["verdict"],
             "rows": {row["name"]: [row["median"], row["holds"]] for row in verdict["conditions"]},
