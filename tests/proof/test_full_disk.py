@@ -96,6 +96,14 @@ def assert_refused(build: Build, folder: Path) -> None:
     assert "\n" not in message and machinery(build.text) == [], build.text
 
 
+def assert_stopped(project: Project, folder: Path) -> None:
+    """A build is refused, the site is as it was, and nothing is left behind."""
+    site = tree(project.site)
+    assert_refused(project.build(), folder)
+    assert tree(project.site) == site
+    project.assert_nothing_left()
+
+
 def assert_mended(project: Project, *arguments: str, **env: str) -> None:
     """There is room: the build is what it is in a folder where there always was."""
     undisturbed = project.copy(project.root.with_name("undisturbed"))
@@ -126,9 +134,7 @@ def test_the_disk_of_the_cache_is_full_before_it_is_there(project, disk):
     shutil.rmtree(project.root / ".cache")
     full = disk(project.root / ".cache", "8m")
     full.fill(0)
-    before = tree(project.site)
-    assert_refused(project.build(), project.root / ".cache")
-    assert tree(project.site) == before
+    assert_stopped(project, project.root / ".cache")
     full.empty()
     assert_mended(project)
 
@@ -139,10 +145,7 @@ def test_the_disk_of_the_cache_fills_up_while_pages_run(project, disk):
     for page, output in zip(PAGES, (10, 10, 4_000_000), strict=True):
         edit(project, page, output)
     full.fill(1_800_000)
-    site = tree(project.site)
-    assert_refused(project.build(), project.root / ".cache/rnnnotes/pages/three.entry")
-    assert tree(project.site) == site
-    project.assert_nothing_left()
+    assert_stopped(project, project.root / ".cache/rnnnotes/pages/three.entry")
     full.empty()
     assert project.built() == {"one": "kept", "two": "kept", "three": "ran"}
     assert_mended(project)
@@ -182,10 +185,7 @@ def test_the_disk_of_the_report(project, disk):
     full = disk(project.root / "build", "64k")
     edit(project, "one", 10)
     full.fill(0)
-    site = tree(project.site)
-    assert_refused(project.build(), project.root / "build/report.json")
-    assert tree(project.site) == site
-    project.assert_nothing_left()
+    assert_stopped(project, project.root / "build/report.json")
     full.empty()
     assert_mended(project)
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rnnnotes.site.errors import LoomError, PageError
 from rnnnotes.site.links import address
+from rnnnotes.site.rows import read_rows
 from rnnnotes.site.weave import escape_markdown
 
 PATH = "feed.xml"
@@ -58,22 +57,10 @@ def read_changes(file: Path, pages: Iterable[str]) -> list[Change]:
     Raises:
         LoomError: a row that is wrong, by file, line and title.
     """
-    if not file.is_file():
-        return []
     pages = set(pages)
-    if HOME not in pages:
-        raise LoomError(f"{file}: expected a page {HOME}.md that shows it, got none")
-    text = file.read_text("utf-8")
-    try:
-        rows = yaml.safe_load(text)
-        if not isinstance(rows, list) or not rows:
-            wanted = ", ".join(field.name for field in fields(Change))
-            raise LoomError(f"{file}: expected rows of {wanted}, got {rows!r}")
-        lines = [node.start_mark.line + 1 for node in yaml.compose(text).value]
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: the 31st of November
-        raise LoomError(f"{file}: no YAML: {error}") from None
+    wanted = ", ".join(field.name for field in fields(Change))
     changes: list[Change] = []
-    for row, line in zip(rows, lines, strict=True):
+    for row, line in read_rows(file, wanted, HOME, pages):
         try:
             change = _change(row, pages)
             if any(change.anchor == other.anchor for other in changes):

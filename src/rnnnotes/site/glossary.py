@@ -7,10 +7,9 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rnnnotes.site.blocks import SPAN, PageSource
-from rnnnotes.site.errors import LoomError, PageError
+from rnnnotes.site.errors import PageError
+from rnnnotes.site.rows import read_rows
 from rnnnotes.site.weave import FORMULA, escape_markdown
 
 HOME = "reference/glossary"
@@ -100,22 +99,10 @@ def read_glossary(file: Path, pages: Iterable[str]) -> list[Term]:
     Raises:
         LoomError: a row that is wrong, by file, line and term.
     """
-    if not file.is_file():
-        return []
     pages = set(pages)
-    if HOME not in pages:
-        raise LoomError(f"{file}: expected a page {HOME}.md that shows it, got none")
-    text = file.read_text("utf-8")
-    try:
-        rows = yaml.safe_load(text)
-        if not isinstance(rows, list):
-            raise LoomError(f"{file}: expected rows of term, zh, says, page, got {rows!r}")
-        lines = [node.start_mark.line + 1 for node in yaml.compose(text).value]
-    except yaml.YAMLError as error:
-        raise LoomError(f"{file}: no YAML: {error}") from None
     terms: list[Term] = []
     seen: dict[str, str] = {}
-    for row, line in zip(rows, lines, strict=True):
+    for row, line in read_rows(file, "term, zh, says, page", HOME, pages):
         try:
             term = _term(row, pages)
             for name in (term.term, term.zh, *term.also):
