@@ -8,7 +8,8 @@ from test_access import AXE, FOUND, addresses, keyboard_misses
 
 pytestmark = pytest.mark.browser
 
-CODE = "div.highlight:not(.no-copy):has(code)"
+# A signature in the reference is not code to run: it has no button.
+CODE = "div.highlight:not(.no-copy, .doc-signature):has(code)"
 FILLS = """() => [...document.querySelectorAll('.rn-svg')].map(figure =>
   [...figure.querySelectorAll('text, path, line, use')].map(e => {
     const style = getComputedStyle(e);

@@ -62,6 +62,7 @@ def weave_tree(config_file: Path, out: Path) -> int:
     staged = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         loom = Loom(settings, print)
+        loom.cache.check_writable()
         files = sorted(docs.rglob("*.md"))
         loom.prepare([file for file in files if not _hidden(file, docs)])
         clear_staged(out)

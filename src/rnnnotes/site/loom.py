@@ -69,7 +69,6 @@ class Loom:
         """Reads the pages, runs those whose kept outputs cannot be believed, checks verdicts."""
         errors: list[Exception] = []
         try:
-            self.cache.check_writable()
             self._read(files)
             self.statements = statements.read_statements(self.settings.docs / "statements.yml")
             self.terms = glossary.read_glossary(self.settings.docs / "glossary.yml", self.pages)

@@ -128,11 +128,13 @@ class LoomPlugin(BasePlugin[LoomConfig]):
         )
         if self.lock is None:
             self.lock = Lock(self.settings.cache, self.settings.report)
+        self.loom = Loom(self.settings, log.info)
         try:
             self.lock.take()
+            # Here, and not later: what mkdocs-jupyter answers is kept there too.
+            self.loom.cache.check_writable()
         except LoomError as error:
             raise PluginError(str(error)) from None
-        self.loom = Loom(self.settings, log.info)
         _ask_once(config.plugins.get("mkdocs-jupyter"), self.loom.memo)
         if self.command == "build":
             self.final = Path(config.site_dir)
