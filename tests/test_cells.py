@@ -235,6 +235,18 @@ def test_gates_take_any_leading_shape(kind):
             torch.testing.assert_close(whole[name][b, t], single[name][0], **EXACT)
 
 
+def test_a_cell_must_give_as_many_gates_as_it_names():
+    class Nameless(rn.ElmanCell):
+        gate_names = ("a", "b")
+
+        def activations(self, projected, state):
+            return (state,)
+
+    cell = Nameless(3, 4, dtype=torch.float64)
+    with pytest.raises(ValueError, match="shorter"):
+        cell.gates(draw(2, 3), draw(2, 4))
+
+
 def test_open_gates_carry_and_closed_gates_wipe():
     cell = make("lstm", bias=True)
     c = draw(2, 4)
@@ -294,6 +306,14 @@ def test_reset_parameters_is_the_start_again():
     assert all(torch.equal(p, start[name]) for name, p in cell.named_parameters())
 
 
+@every_cell
+def test_a_cell_is_made_on_the_device_asked_for(kind):
+    """The device "meta" has no numbers, and every machine has it."""
+    cell = CELLS[kind](3, 4, device="meta")
+    assert {p.device.type for p in cell.parameters()} == {"meta"}
+    assert {p.device.type for p in rn.irnn(3, 4, device="meta").parameters()} == {"meta"}
+
+
 def test_repr_tells_cells_apart():
     assert repr(make("relu")) == "ElmanCell(3, 4, nonlinearity='relu')"
     assert repr(make("gru_before", bias=False)) == "GRUCell(3, 4, bias=False, reset='before')"
@@ -325,12 +345,12 @@ def test_repr_tells_cells_apart():
         (
             lambda: make("tanh")(draw(2, 3), (draw(2, 4),)),
             TypeError,
-            "state: expected a tensor h, got tuple of 1",
+            "state: expected a tensor h, got tuple of 1$",
         ),
         (
             lambda: make("lstm")(draw(2, 3), draw(2, 4)),
             TypeError,
-            r"state: expected a tuple \(h, c\), got Tensor",
+            r"state: expected a tuple \(h, c\), got Tensor$",
         ),
         (
             lambda: make("lstm")(draw(2, 3), (draw(2, 4), draw(2, 5))),

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import rnnnotes as rn
+from rnnnotes.layers import last_of, steps_inside
 
 torch.set_num_threads(1)
 quick = settings(deadline=None, max_examples=20, derandomize=True)
@@ -125,7 +126,7 @@ def test_forward_and_gradients_equal_torchs(
 
 
 @every_kind
-@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
 def test_there_and_back_again(kind, depth, both, bias):
@@ -142,13 +143,15 @@ def test_there_and_back_again(kind, depth, both, bias):
     torch.testing.assert_close(back(x)[0], torchs(x)[0], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("torch_cell", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
-def test_cells_there_and_back_again(torch_cell):
-    torchs = torch_cell(3, 4, bias=False)
+@every_kind
+def test_cells_there_and_back_again(kind):
+    torch_cell = {"lstm": nn.LSTMCell, "gru": nn.GRUCell}.get(kind, nn.RNNCell)
+    options = {"nonlinearity": kind} if torch_cell is nn.RNNCell else {}
+    torchs = torch_cell(3, 4, bias=False, **options)
     ours = rn.from_torch(torchs)
     back = rn.to_torch(ours)
     x = torch.randn(2, 3, generator=seeded(0))
-    assert type(back) is torch_cell
+    assert repr(back) == repr(torchs)
     for mine, theirs, again in zip(parts(ours(x)), parts(torchs(x)), parts(back(x)), strict=True):
         torch.testing.assert_close(mine, theirs)
         assert torch.equal(theirs, again)
@@ -187,20 +190,21 @@ def test_loaded_weights_are_copies():
     assert torch.equal(ours.cell.weight_hh, before)
 
 
-def test_trajectory_keeps_every_state():
-    cell, x = lstm(3, 4), draw(2, 6, 3)
+@pytest.mark.parametrize("make", [rn.LSTMCell, rn.GRUCell])
+def test_trajectory_keeps_every_state(make):
+    cell, x = make(3, 4, generator=seeded(0), dtype=torch.float64), draw(2, 6, 3)
     trajectory = rn.unroll(cell, x)
     assert len(trajectory.states) == 7
     assert trajectory.inputs is x
     state = cell.initial_state(2)
     for t in range(6):
-        for kept, expected in zip(trajectory.states[t], state, strict=True):
+        for kept, expected in zip(parts(trajectory.states[t]), parts(state), strict=True):
             torch.testing.assert_close(kept, expected, **EXACT)
         for name, gate in trajectory.gates().items():
             torch.testing.assert_close(gate[:, t], cell.gates(x[:, t], state)[name], **EXACT)
         state = cell(x[:, t], state)
-        torch.testing.assert_close(trajectory.hidden[:, t], state[0], **EXACT)
-    for kept, expected in zip(trajectory.last, state, strict=True):
+        torch.testing.assert_close(trajectory.hidden[:, t], parts(state)[0], **EXACT)
+    for kept, expected in zip(parts(trajectory.last), parts(state), strict=True):
         torch.testing.assert_close(kept, expected, **EXACT)
 
 
@@ -307,6 +311,29 @@ def test_dropout_follows_its_generator():
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_a_stack_tells_the_width_of_its_output():
+    assert rn.Stacked([lstm(3, 4), lstm(4, 5)]).output_size == 5
+    assert rn.Stacked([rn.Bidirectional(lstm(3, 4), lstm(3, 6))]).output_size == 10
+
+
+def test_the_last_state_is_that_at_the_sequences_end():
+    states = draw(3, 5, 2)
+    expected = torch.stack([states[0, 1], states[1, 4], states[2, 0]])
+    assert torch.equal(last_of(states, torch.tensor([2, 5, 1])), expected)
+    assert torch.equal(last_of(states), states[:, 4])
+
+
+def test_lengths_may_lie_on_another_device_than_the_inputs():
+    """The device "meta" has no numbers, and every machine has it."""
+    x, lengths = torch.empty(2, 5, 3, device="meta"), torch.tensor([5, 2])
+    left, right = (rn.LSTMCell(3, 4, device="meta") for _ in range(2))
+    outputs, _ = rn.Bidirectional(left, right)(x, lengths=lengths)
+    assert outputs.device.type == "meta" and outputs.shape == (2, 5, 8)
+    hidden = rn.unroll(left, x, None, lengths).hidden
+    assert last_of(hidden, lengths).device.type == "meta"
+    assert steps_inside(torch.empty(2, dtype=torch.long, device="meta"), 5).device.type == "meta"
+
+
 def test_float32_stays_float32():
     layer = rn.Stacked([rn.Bidirectional(rn.GRUCell(3, 4), rn.GRUCell(3, 4)), rn.LSTMCell(8, 2)])
     output, (sides, top) = layer(torch.zeros(2, 5, 3), lengths=torch.tensor([5, 2]))
@@ -337,6 +364,31 @@ def cannot(layer, error, message):
         cannot(rn.Bidirectional(lstm(3, 4), rn.GRUCell(3, 4)), ValueError, "cells of one form"),
         cannot(nn.Linear(2, 2), TypeError, "layer: expected Cell, .* or Stacked, got Linear"),
         (lambda: rn.from_torch(nn.Linear(2, 2)), TypeError, "torch.nn.RNN, .*got Linear"),
+        (
+            lambda: rn.state_from_torch(nn.LSTMCell(3, 4), draw(2, 4)),
+            TypeError,
+            "^module: expected torch.nn.RNN, LSTM or GRU, got LSTMCell$",
+        ),
+        (
+            lambda: rn.state_to_torch(nn.LSTMCell(3, 4), draw(2, 4)),
+            TypeError,
+            "^module: expected torch.nn.RNN, LSTM or GRU, got LSTMCell$",
+        ),
+        (
+            lambda: rn.state_to_torch(nn.LSTM(3, 4), draw(2, 4)),
+            TypeError,
+            r"^state: expected a tuple \(h, c\), got Tensor$",
+        ),
+        (
+            lambda: rn.state_to_torch(nn.LSTM(3, 4), (draw(2, 4), draw(2, 4), draw(2, 4))),
+            TypeError,
+            r"^state: expected a tuple \(h, c\), got tuple of 3$",
+        ),
+        (
+            lambda: rn.state_to_torch(nn.GRU(3, 4), draw(2, 5)),
+            ValueError,
+            r"^state: expected shape \(B, 4\), got \(2, 5\)$",
+        ),
         (
             lambda: rn.from_torch(nn.LSTM(2, 3, proj_size=1)),
             ValueError,
@@ -386,7 +438,7 @@ def cannot(layer, error, message):
         (
             lambda: rn.Bidirectional(lstm(3, 4), lstm(3, 4))(draw(2, 5, 3), draw(2, 4)),
             TypeError,
-            r"tuple \(forward state, backward state\), got Tensor",
+            r"tuple \(forward state, backward state\), got Tensor$",
         ),
         (lambda: rn.Stacked([]), ValueError, "layers: expected at least one layer, got none"),
         (lambda: rn.Stacked(1), TypeError, "^layers: expected cells or layers, got int$"),
@@ -405,7 +457,7 @@ def cannot(layer, error, message):
         (
             lambda: rn.Stacked([lstm(3, 4)])(draw(2, 5, 3), (draw(2, 4), draw(2, 4))),
             TypeError,
-            "a tuple of 1 layer states, got tuple of 2",
+            "a tuple of 1 layer states, got tuple of 2$",
         ),
     ],
 )

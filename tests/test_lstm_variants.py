@@ -84,6 +84,13 @@ def slow_step(cell, variant: str, x: list, state: list[list]) -> list[list]:
 
 
 @every_variant
+def test_a_variant_is_made_on_the_device_asked_for(variant):
+    """The device "meta" has no numbers, and every machine has it."""
+    cell = rn.LSTMVariantCell(3, 4, variant, device="meta")
+    assert {p.device.type for p in cell.parameters()} == {"meta"}
+
+
+@every_variant
 @pytest.mark.parametrize("bias", [True, False])
 def test_step_is_the_papers_equation(variant, bias):
     cell = make(variant, bias=bias)

@@ -39,7 +39,7 @@ LEAST = 0.9
 
 # Each module, with the tests that are its own.
 MODULES = {
-    "cells": ("cells", "equality", "lstm_sequence", "lstm_variants"),
+    "cells": ("cells", "equality", "lstm_sequence", "lstm_variants", "ensemble"),
     "layers": ("layers", "equality"),
     "gradient_flow": ("gradient_flow",),
     "training/clipping": ("clipping",),
