@@ -154,6 +154,10 @@ def test_a_state_that_the_loss_does_not_see_has_gradient_zero():
     (gradients,) = rn.state_gradients(trajectory.hidden[:, 2].sum(), trajectory)
     assert (gradients[:3].abs().sum(dim=(1, 2)) > 0).all()
     assert not gradients[3:].any()
+    # Nor one that the loss is not made from at all.
+    (gradients,) = rn.state_gradients(trajectory.states[2].sum(), trajectory)
+    assert (gradients[:2].abs().sum(dim=(1, 2)) > 0).all()
+    assert not gradients[2:].any()
 
 
 @quick
@@ -401,6 +405,12 @@ def test_lag_norms_go_to_numpy_and_iterate():
     np.testing.assert_array_equal(np.asarray(norms), norms.values.numpy())
     assert np.asarray(norms, dtype=np.float32).dtype == np.float32
     # As NumPy 1 asks, and as NumPy 2 does.
+    for asked in ({}, {"copy": None}, {"copy": True}):
+        made = norms.__array__(np.float32, **asked)
+        assert made.dtype == np.float32
+        np.testing.assert_array_equal(made, norms.values.float().numpy())
+    np.testing.assert_array_equal(norms.__array__(copy=True), norms.values.numpy())
+    assert np.shares_memory(norms.__array__(copy=False), norms.values.numpy())
     assert np.shares_memory(norms.__array__(), norms.values.numpy())
     assert not np.shares_memory(norms.__array__(copy=True), norms.values.numpy())
     assert [float(value) for value in norms] == norms.values.tolist()
@@ -457,6 +467,17 @@ def test_each_contribution_is_the_gradient_of_a_net_with_weights_of_its_own(kind
         torch.testing.assert_close(part, layer.weight_hh.grad, **EXACT)
 
 
+def test_a_weight_that_the_step_does_not_read_contributes_nothing():
+    class HalvingCell(rn.Cell):
+        def step(self, projected, state):
+            return state / 2 + projected
+
+    cell = HalvingCell(3, 4, generator=seeded(0), dtype=torch.float64)
+    contributions = rn.untied_contributions(cell, draw(2, 5, 3))
+    assert contributions.shape == (5, 4, 4)
+    assert not contributions.any()
+
+
 def test_contribution_of_a_tanh_step_is_an_outer_product_of_gradient_and_state():
     cell, x, loss = make("tanh"), draw(2, 5, 3), random_loss(5)
     state = draw(2, 4, seed=8)
@@ -503,6 +524,17 @@ def test_constant_error_carousel_is_exactly_one():
     assert not rest.any()
 
 
+def test_direct_path_begins_at_the_state_that_is_given():
+    cell, x, loss = make("lstm"), draw(2, 4, 3), random_loss(5)
+    state = draw(2, 4, seed=8), draw(2, 4, seed=9)
+    path = rn.direct_path(cell, x, loss, state=state)
+    trajectory = rn.unroll(cell, x, state)
+    _, by_cells = rn.state_gradients(loss(trajectory.hidden), trajectory)
+    torch.testing.assert_close(path.total, by_cells.flip(0), **EXACT)
+    f = trajectory.gates()["f"]
+    torch.testing.assert_close(path.direct[2], path.direct[0] * f[:, 3] * f[:, 2], **EXACT)
+
+
 def test_direct_path_of_a_loss_over_all_steps_counts_every_readout():
     cell, x, loss = make("lstm"), draw(2, 6, 3), random_loss(5, "all")
     f, o = (rn.unroll(cell, x).gates()[name] for name in "fo")
@@ -519,6 +551,30 @@ def test_direct_path_of_a_loss_over_all_steps_counts_every_readout():
 # --- bad input ---------------------------------------------------------------------------------
 
 X = draw(2, 5, 3)
+
+
+class Idle(nn.Module):
+    """Has a cell and does not run it."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = make("tanh")
+        self.head = nn.Linear(3, 3).double()
+
+    def forward(self, x):
+        return self.head(x)
+
+
+class Packing(nn.Module):
+    """Gives its layer packed sequences."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.GRU(3, 4, batch_first=True).double()
+
+    def forward(self, x):
+        packed = nn.utils.rnn.pack_padded_sequence(x, [5, 3], batch_first=True)
+        return self.layer(packed)[0].data[None]
 
 
 @pytest.mark.parametrize(
@@ -554,7 +610,37 @@ X = draw(2, 5, 3)
         (
             lambda: rn.gradient_norms_by_lag(make("gru"), X, part="cell"),
             ValueError,
-            "part: .*without a cell state, got 'cell'",
+            "^part: .*without a cell state, got 'cell'$",
+        ),
+        (
+            lambda: rn.gradient_norms_by_lag(make("tanh"), X.tolist()),
+            TypeError,
+            "^x: expected a torch.Tensor, got list$",
+        ),
+        (
+            lambda: rn.gradient_norms_by_lag(nn.Linear(3, 3).double(), X[0, 0]),
+            ValueError,
+            r"^x: expected shape \(B, T, \.\.\.\), got \(3,\)$",
+        ),
+        (
+            lambda: rn.gradient_norms_by_lag(make("tanh"), X, lambda y: y.sum().long()),
+            TypeError,
+            "^loss: expected a floating type, got dtype torch.int64$",
+        ),
+        (
+            lambda: rn.gradient_norms_by_lag(Idle(), X),
+            ValueError,
+            "^module: expected a cell that is run on x, got one that is not$",
+        ),
+        (
+            lambda: rn.gradient_norms_by_lag(Packing(), X),
+            TypeError,
+            "^x of the torch module: expected a torch.Tensor, got PackedSequence$",
+        ),
+        (
+            lambda: rn.horizon("norms"),
+            TypeError,
+            "^norms: expected a tensor or an array, got str$",
         ),
         (
             lambda: rn.gradient_norms_by_lag(make("tanh"), X, reduce="max"),
@@ -599,6 +685,11 @@ X = draw(2, 5, 3)
             r"x: .*got \(2, 0, 3\)",
         ),
         (
+            lambda: rn.untied_contributions(make("tanh"), X[0]),
+            ValueError,
+            r"^x: expected shape \(B, T, 3\), got \(5, 3\)$",
+        ),
+        (
             lambda: rn.direct_path(make("gru"), X),
             TypeError,
             "cell: expected a cell with a cell state c, got GRUCell",
@@ -621,7 +712,7 @@ def test_a_time_first_layer_needs_a_loss_that_knows_it():
     theirs = torch.nn.GRU(2, 4)
     theirs.load_state_dict(rn.to_torch(ours).state_dict())
     x = torch.randn(3, 7, 2, generator=generator)
-    with pytest.raises(ValueError, match=r"module: expected batch_first=True, or a loss .* got"):
+    with pytest.raises(ValueError, match="^module: .*batch_first=True, or a loss .* got batch_first=False$"):
         rn.gradient_norms_by_lag(theirs, x.transpose(0, 1))
     of_theirs = rn.gradient_norms_by_lag(
         theirs, x.transpose(0, 1), lambda output: output[-1].sum(1).mean()
