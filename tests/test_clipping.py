@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rnnnotes as rn
-from rnnnotes.training.clipping import clip_norm_, clip_scalar, clip_value_, gradient_norm
+from rnnnotes.training.clipping import (
+    clip_norm_,
+    clip_scalar,
+    clip_value_,
+    first_nonfinite,
+    gradient_norm,
+)
 
 torch.set_num_threads(1)
 finite = st.floats(-1e30, 1e30, allow_nan=False)
@@ -216,3 +222,11 @@ def test_other_bad_input():
         clip_norm_(1, 1.0)
     with pytest.raises(TypeError, match=r"parameters\[0\]: expected a tensor, got float"):
         clip_norm_([1.0], 1.0)
+
+
+def test_the_first_gradient_that_is_not_finite_is_told():
+    good, none, bad = (torch.nn.Parameter(torch.ones(3)) for _ in range(3))
+    good.grad, bad.grad = torch.ones(3), torch.tensor([1.0, math.nan, math.inf])
+    named = [("none", none), ("good", good), ("bad", bad)]
+    assert first_nonfinite(named) == "2 of 3 entries NaN or Inf in bad.grad"
+    assert first_nonfinite(named[:2]) == ""

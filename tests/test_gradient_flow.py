@@ -101,6 +101,11 @@ def test_product_is_autograds_jacobian_from_first_to_last_state(b, t, h, kind, s
     torch.testing.assert_close(product, torch.stack(rows, dim=1), **EXACT)
 
 
+def test_the_product_is_made_where_the_jacobians_are():
+    """The device "meta" has no numbers, and every machine has it."""
+    assert rn.jacobian_product(torch.empty(3, 2, 4, 4, device="meta")).device.type == "meta"
+
+
 def test_jacobian_of_a_tanh_cell_is_slope_times_weight():
     cell, x = make("tanh"), draw(2, 5, 3)
     h = rn.unroll(cell, x).hidden
@@ -712,7 +717,9 @@ def test_a_time_first_layer_needs_a_loss_that_knows_it():
     theirs = torch.nn.GRU(2, 4)
     theirs.load_state_dict(rn.to_torch(ours).state_dict())
     x = torch.randn(3, 7, 2, generator=generator)
-    with pytest.raises(ValueError, match="^module: .*batch_first=True, or a loss .* got batch_first=False$"):
+    with pytest.raises(
+        ValueError, match=r"^module: .*batch_first=True, or a .* got batch_first=False$"
+    ):
         rn.gradient_norms_by_lag(theirs, x.transpose(0, 1))
     of_theirs = rn.gradient_norms_by_lag(
         theirs, x.transpose(0, 1), lambda output: output[-1].sum(1).mean()

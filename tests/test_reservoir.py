@@ -231,6 +231,19 @@ def test_the_washout_is_dropped_and_nothing_after_it():
     assert not torch.allclose(fitted(spoilt), fitted(y))
 
 
+def test_targets_of_another_type_are_taken():
+    net, x = network(), draw(2, 40, 1)
+    net.fit(x, x.float())
+    weight = net.weight_out.clone()
+    assert torch.equal(net.fit(x, x.float().double()).weight_out, weight)
+
+
+def test_a_leaky_cell_is_made_on_the_device_asked_for():
+    """The device "meta" has no numbers, and every machine has it."""
+    cell = rn.LeakyIntegratorCell(2, 3, device="meta")
+    assert {p.device.type for p in cell.parameters()} == {"meta"}
+
+
 def test_a_readout_of_the_last_step_fits_the_last_states():
     net = network(7, readout="last", output_size=2)
     x, y = draw(30, 12, 1), draw(30, 2, seed=1)
@@ -418,6 +431,8 @@ def test_bad_data_is_named():
         net.forecast(x, 0)
     with pytest.raises(ValueError, match=r"targets: expected shape \(2, 1\), got \(2, 30, 1\)"):
         network(readout="last").fit(x, x)
+    with pytest.raises(TypeError, match=r"^targets: expected a floating type, got .*int64$"):
+        network(readout="last").fit(x, torch.ones(2, 1, dtype=torch.long))
     wide = network(output_size=2).fit(x, x.repeat(1, 1, 2))
     with pytest.raises(ValueError, match="forecast: expected output_size 1 as the input's"):
         wide.forecast(x, 3)

@@ -237,3 +237,9 @@ def test_what_lies_further_back_than_k2_leaves_no_trace():
 def test_bad_inputs_are_named():
     with pytest.raises(ValueError, match=r"inputs: expected shape \(B, T, D\), got \(3, 2\)"):
         truncated_backward(layer_of("GRU"), torch.zeros(3, 2), loss_of, k1=1, k2=1)
+
+    def whole(output, first, end):
+        return output.sum().long()
+
+    with pytest.raises(TypeError, match=r"^window_loss: expected a floating type, got .*int64$"):
+        truncated_backward(layer_of("GRU"), torch.zeros(3, 2, 2).double(), whole, k1=1, k2=1)
