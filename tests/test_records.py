@@ -7,8 +7,6 @@ import yaml
 
 from conftest import ROOT
 
-# Once in 21 runs these come to another word: still to be asked in another way.
-HANG = {"D2", "D19"}
 RECORDED = ROOT / "docs" / "reference" / "recorded"
 
 
@@ -29,9 +27,9 @@ def test_every_statement_is_on_record(seeds):
             assert 0 <= values["holds"] <= values["runs"] <= len(row["shifts"]), (name, condition)
 
 
-def test_no_other_verdict_changes_its_word_with_the_seeds(seeds):
+def test_no_verdict_changes_its_word_with_the_seeds(seeds):
     words = {name: set(row["words"]) for name, row in seeds["statements"].items()}
-    assert {name for name, found in words.items() if len(found) > 1} == HANG
+    assert {name: found for name, found in words.items() if len(found) > 1} == {}
     assert seeds["stopped"] == []
 
 

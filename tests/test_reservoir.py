@@ -231,6 +231,18 @@ def test_the_washout_is_dropped_and_nothing_after_it():
     assert not torch.allclose(fitted(spoilt), fitted(y))
 
 
+def test_as_a_module_it_predicts_from_the_state_that_is_given():
+    net, x, state = network().fit(draw(2, 40, 1), draw(2, 40, 1)), draw(2, 5, 1), draw(2, 30)
+    assert torch.equal(net(x, state), net.predict(x, state))
+    assert not torch.equal(net(x, state), net(x))
+
+
+def test_one_row_of_data_can_be_fitted():
+    for bias in (True, False):
+        weight, offset = rn.ridge_regression(draw(1, 3), draw(1, 2), 0.1, bias=bias)
+        assert weight.shape == (2, 3) and offset.shape == (2,)
+
+
 def test_targets_of_another_type_are_taken():
     net, x = network(), draw(2, 40, 1)
     net.fit(x, x.float())
@@ -408,7 +420,9 @@ def test_bad_options_are_named(option, value, message):
 
 def test_bad_data_is_named():
     net, x = network(), draw(2, 30, 1)
-    with pytest.raises(RuntimeError, match="readout: expected a fitted one, got none; call fit"):
+    with pytest.raises(
+        RuntimeError, match="^readout: expected a fitted one, got none; call fit first$"
+    ):
         net.predict(x)
     with pytest.raises(RuntimeError, match="call fit first"):
         net.forecast(x, 3)
@@ -439,6 +453,10 @@ def test_bad_data_is_named():
     with pytest.raises(ValueError, match=r"targets: expected shape \(4, C\), got \(5, 1\)"):
         rn.ridge_regression(draw(4, 2), draw(5, 1))
     whole = torch.ones(4, 2, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"^features: expected shape \(N, F\), got \(4,\)$"):
+        rn.ridge_regression(draw(4), draw(4, 1))
+    with pytest.raises(ValueError, match=r"^x: expected shape \(B, T, 1\), got \(30, 1\)$"):
+        rn.contraction(net.cell, x[0])
     with pytest.raises(TypeError, match=r"^features: expected a floating type, got .*int64$"):
         rn.ridge_regression(whole, whole)
     with pytest.raises(TypeError, match="cell: expected Cell, got EchoStateNetwork"):
