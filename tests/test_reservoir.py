@@ -421,7 +421,7 @@ def test_bad_options_are_named(option, value, message):
 def test_bad_data_is_named():
     net, x = network(), draw(2, 30, 1)
     with pytest.raises(
-        RuntimeError, match="^readout: expected a fitted one, got none; call fit first$"
+        RuntimeError, match=r"^readout: expected a fitted one, got none; call fit first$"
     ):
         net.predict(x)
     with pytest.raises(RuntimeError, match="call fit first"):
