@@ -6,6 +6,7 @@ over; mended, the next build gives the site that was there before.
 
 import os
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -52,14 +53,19 @@ def spoil(project, scratch):
                 if f"docs/{entry.removesuffix('.entry')}.md" not in texts:
                     assert after[entry] == digest, entry
             project.assert_nothing_left()
-            assert list(scratch.iterdir()) == []
+            assert left_in(scratch) == []
         status = project.built(TMPDIR=str(scratch))
         assert all(f"docs/{page}.md" in texts for page, word in status.items() if word == "ran")
         assert tree(project.site) == site
         project.assert_nothing_left()
-        assert list(scratch.iterdir()) == []
+        assert left_in(scratch) == []
 
     return spoil
+
+
+def left_in(scratch: Path) -> list[str]:
+    """Names; torch makes a folder for its compiler, as it does wherever it is loaded."""
+    return [file.name for file in scratch.iterdir() if not file.name.startswith("torchinductor_")]
 
 
 def text_of(project: WholeProject, page: str) -> str:
@@ -97,7 +103,7 @@ def without_title(body: str) -> str:
 
 def first_block(text: str) -> int:
     """Where the first block of a page begins; nothing runs before it."""
-    return text.index("\n```python\n") + 1
+    return text.index("\n```python") + 1
 
 
 # ---- pages -------------------------------------------------------------------------------------
@@ -199,10 +205,13 @@ def settled_at(project: WholeProject, row: Mapping[str, str]) -> int:
 
 def test_statements_unknown_elsewhere_and_twice(project, spoil):
     rows = rows_of(project)
-    homes = {row["page"] for row in rows}
+    sources = (project.docs / "references.bib").read_text("utf-8")
+    # An id that a source names would be told there.
+    plain = [row for row in rows if not re.search(rf"\b{row['id']}\b", sources)]
+    homes = {row["page"] for row in plain}
     # One of each home, so that each page has one message.
     unknown, elsewhere, twice = (
-        next(row for row in rows if row["page"] == home) for home in sorted(homes)[:3]
+        next(row for row in plain if row["page"] == home) for home in sorted(homes)[:3]
     )
     other = sorted(homes)[3]
     wanted = {
@@ -270,7 +279,9 @@ def test_damaged_entries_are_run_again(project):
     site, entries = tree(project.site), tree(pages)
     cut, altered, foreign, empty = (pages / f"{name}.entry" for name in CHEAP)
     cut.write_bytes(cut.read_bytes()[:-50])
-    altered.write_bytes(altered.read_bytes().replace(b'"text": "', b'"text": "!', 1))
+    text = bytearray(altered.read_bytes())
+    text[len(text) // 2] ^= 1
+    altered.write_bytes(text)
     foreign.write_bytes(os.urandom(500))
     empty.write_bytes(b"")
     chosen = random.Random(0).sample(sorted(made.iterdir()), 40)
