@@ -84,7 +84,7 @@ def test_every_download_is_what_it_says(chromium, address, site):
                 with visit.tab.expect_download() as waiting:
                     link.click()
                 file = waiting.value
-                text = open(file.path(), encoding="utf-8").read()
+                text = file.path().read_text("utf-8")
                 if file.suggested_filename.endswith(".ipynb"):
                     nbformat.validate(nbformat.reads(text, as_version=4))
                 else:
