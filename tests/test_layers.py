@@ -206,6 +206,8 @@ def test_trajectory_keeps_every_state(make):
         torch.testing.assert_close(trajectory.hidden[:, t], parts(state)[0], **EXACT)
     for kept, expected in zip(parts(trajectory.last), parts(state), strict=True):
         torch.testing.assert_close(kept, expected, **EXACT)
+    again = rn.Trajectory(cell, x, trajectory.states)  # of sequences of one length
+    assert torch.equal(again.hidden, trajectory.hidden)
 
 
 @quick

@@ -237,6 +237,17 @@ def test_as_a_module_it_predicts_from_the_state_that_is_given():
     assert not torch.equal(net(x, state), net(x))
 
 
+def test_what_is_not_asked_for_is_as_the_docstring_says():
+    options = {"input_size": 2, "hidden_size": 20, "output_size": 1}
+    plain = rn.EchoStateNetwork(**options, generator=seeded(1))
+    asked = rn.EchoStateNetwork(
+        **options, input_scaling=1.0, bias_scaling=0.2, washout=100, generator=seeded(1)
+    )
+    assert plain.washout == asked.washout
+    for name, weight in asked.cell.named_parameters():
+        assert torch.equal(plain.cell.get_parameter(name), weight), name
+
+
 def test_one_row_of_data_can_be_fitted():
     for bias in (True, False):
         weight, offset = rn.ridge_regression(draw(1, 3), draw(1, 2), 0.1, bias=bias)
