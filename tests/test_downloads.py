@@ -234,7 +234,7 @@ from pathlib import Path
 
 told = runpy.run_path("../../snippets/one.py")["told"]
 count = len(list(Path("../../snippets").glob("*.py")))
-print(told, count, Path("../odd.txt").read_text("utf-8"))
+print(told, count, Path("../odd.txt").read_text("utf-8"), Path("kept/so.json").read_text())
 ```
 """
 
@@ -243,7 +243,8 @@ print(told, count, Path("../odd.txt").read_text("utf-8"))
 def reads(tmp_path):
     root = tmp_path / "project"
     (root / "snippets").mkdir(parents=True)
-    (root / "docs/part").mkdir(parents=True)
+    (root / "docs/part/kept").mkdir(parents=True)
+    (root / "docs/part/kept/so.json").write_text("[4]")
     (root / "snippets/one.py").write_text('"""Doc with a \\\\ in it."""\ntold = "it\'s one"\n')
     (root / "snippets/two.py").write_text("told = 2\n")
     (root / "docs/odd.txt").write_text("three quotes ''' and\n\\")
@@ -257,7 +258,12 @@ def reads(tmp_path):
 def test_what_a_page_reads_of_the_project_comes_with_it(reads, tmp_path):
     source, root = reads
     files = project_files(source, root)
-    assert files.keys() == {"../../snippets/one.py", "../../snippets/two.py", "../odd.txt"}
+    assert files.keys() == {
+        "../../snippets/one.py",
+        "../../snippets/two.py",
+        "../odd.txt",
+        "kept/so.json",
+    }
     run = {"outputs": [[]], "values": {}}
     text = script(notebook(source, run, str, lambda _: "", files=files))
 
@@ -267,12 +273,11 @@ def test_what_a_page_reads_of_the_project_comes_with_it(reads, tmp_path):
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
 
     (tmp_path / "empty").mkdir()
-    assert said(tmp_path / "empty").stdout == "it's one 2 three quotes ''' and\n\\\n"
+    assert said(tmp_path / "empty").stdout == "it's one 2 three quotes ''' and\n\\ [4]\n"
     assert (tmp_path / "empty/files-of-rnnnotes/snippets/two.py").read_text() == "told = 2\n"
     assert said(root / "docs/part").stdout.startswith("it's one 2 three")
-    assert sorted(path.name for path in (root / "docs/part").iterdir()) == ["page.py"], (
-        "nothing brought"
-    )
+    left = sorted(path.name for path in (root / "docs/part").iterdir())
+    assert left == ["kept", "page.py"], "nothing brought"
 
 
 def test_a_page_that_reads_nothing_brings_nothing(made):

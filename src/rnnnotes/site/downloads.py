@@ -14,8 +14,9 @@ _CALLOUT = re.compile(
     r" *(?:(?:!!!|\?\?\?\+?) *(?P<kind>[\w-]*)[\w -]*|===[!+]? +(?=\"))"
     r'(?:"(?P<title>[^"]*)")? *$'
 )
-# A file or folder of the project, as the code of a page names it from its own folder.
-_PROJECT_FILE = re.compile(r'"((?:\.\./)+[\w./-]+)"')
+# A file or folder of the project, as the code of a page names it from its own folder; a record may
+# lie below that.
+_PROJECT_FILE = re.compile(r'"((?:\.\./)+[\w./-]+|[\w-]+/[\w./-]+\.json)"')
 _BRING = """\
 # The files of the project that this page reads, for where it is not in a copy of the project.
 def bring(files, place):
@@ -95,9 +96,11 @@ def notebook(
 
 
 def project_files(page: PageSource, root: Path) -> dict[str, str]:
-    """The snippets and pages that a page's blocks name, by a path such as ``"../../x/y.py"``.
+    """What a page's blocks name of the snippets and of ``docs/``, by a path from the page.
 
-    Of a folder that is named so, the files in it. Returns their content, by the path from the page.
+    Such as ``"../../x/y.py"``, or ``"x/y.json"`` below the page's own folder.
+
+    Of a folder that is named so, the files in it. Returns their content, by that path.
     Others, such as the project's pins, stay at home: a page has to bear that they are not there.
     """
     here = (root / page.path).parent
