@@ -5,6 +5,7 @@ is missing or when that file has changed. Each tool gets the settings that suit 
 where it has one, as many processes as it can use, and none of ours.
 """
 
+import contextlib
 import hashlib
 import html
 import json
@@ -76,7 +77,6 @@ class Tool:
     page: str  # where it writes it
     fixed: dict[str, str]
     command: tuple[str, ...]
-    made: tuple[str, ...]  # all that it leaves behind
     figure: str  # as a regular expression, in the page
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -96,7 +96,6 @@ PEERS = (
             ),
         },
         ("mkdocs", "build"),
-        ("site", ".cache"),
         r"<img[^>]+src=\"data:image/png",
     ),
     Tool(
@@ -106,7 +105,6 @@ PEERS = (
         "site/{}/index.html",
         {"docs/index.md": "# Corpus\n", "mkdocs.yml": MKDOCS.format(plugin="markdown-exec")},
         ("mkdocs", "build"),
-        ("site",),
         r"<svg[^>]+xmlns:xlink",
         {"MPLBACKEND": "agg"},
     ),
@@ -120,7 +118,6 @@ PEERS = (
             "source/conf.py": SPHINX.format(extension="myst_nb") + MYST,
         },
         _SPHINX_BUILD,
-        ("site", "source/.kept"),
         r"<img[^>]+src=\"_images/[0-9a-f]+\.png",
     ),
     Tool(
@@ -134,7 +131,6 @@ PEERS = (
             "source/conf.py": SPHINX.format(extension="sphinx_gallery.gen_gallery") + GALLERY,
         },
         _SPHINX_BUILD,
-        ("site", "source/pages", "source/sg_execution_times.rst"),
         r"<img[^>]+src=\"\.\./_images/sphx_glr_\w+_\d+\.png",
     ),
 )
@@ -150,7 +146,6 @@ def _ours(root: Path) -> Tool:
         "site/{}/index.html",
         {"docs/index.md": "# Corpus\n", "mkdocs.yml": (project.root / "mkdocs.yml").read_text()},
         (sys.executable, "-m", "mkdocs", "build"),
-        ("site", ".cache", "build"),
         r"<svg\b(?=[^>]*\brole=\"img\")",
     )
 
@@ -160,12 +155,14 @@ class Bed:
 
     def __init__(self, tool: Tool, root: Path) -> None:
         self.tool, self.root = tool, root
+        self.laid = {file for file in root.rglob("*") if file.is_file()}
         for path, text in tool.fixed.items():
             self._write(path, text)
         self.module(MODULE.read_text("utf-8"))
 
     def _write(self, path: str, text: str) -> None:
         file = self.root / path
+        self.laid.add(file)
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.is_file() or file.read_text("utf-8") != text:
             file.write_text(text, "utf-8")
@@ -180,9 +177,13 @@ class Bed:
             self._write(self.tool.source.format(name), self.tool.form(page))
 
     def forget(self) -> None:
-        for path in self.tool.made:
-            target = self.root / path
-            shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+        """Removes all that was not laid here, wherever a tool keeps it; only byte code stays."""
+        for path in sorted(self.root.rglob("*"), reverse=True):  # what is in a folder before it
+            if path.is_dir():
+                with contextlib.suppress(OSError):  # it still holds something
+                    path.rmdir()
+            elif path not in self.laid and "__pycache__" not in path.parts:
+                path.unlink()
 
     def run(self) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

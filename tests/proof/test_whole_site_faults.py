@@ -200,7 +200,12 @@ def settled_at(project: WholeProject, row: Mapping[str, str]) -> int:
     """The first line of the block that records a statement."""
     file = project.docs / f"{row['page']}.md"
     page = read_page(file, project.docs, project.root)
-    return next(block.line for block in page.blocks if f'"{row["id"]}"' in block.source)
+    named = next(block for block in page.blocks if f'"{row["id"]}"' in block.source)
+    claim = re.search(rf'(\w+) = rn\.\w+\(\s*"{row["id"]}"', named.source)
+    if claim is None:  # cited, where it is named
+        return named.line
+    settle = f"{claim[1]}.settle("
+    return next(block.line for block in page.blocks if settle in block.source)
 
 
 def test_statements_unknown_elsewhere_and_twice(project, spoil):
