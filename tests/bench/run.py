@@ -32,10 +32,11 @@ def main() -> int:
     options = parser.parse_args()
     print(machine(), flush=True)
     broken: list[str] = []
+    load = os.getloadavg()[0]  # of others: later it would be that of the parts before
     with tempfile.TemporaryDirectory(prefix="rnnnotes-bench-") as folder:
         bench = Bench(Path(folder), options.repeats)
         for part in [part for part in PARTS if part in (options.only or PARTS)]:
-            load, start = os.getloadavg()[0], time.monotonic()
+            start = time.monotonic()
             rows = PARTS[part](bench)
             took = time.monotonic() - start
             versions = peers.versions() if part == "peers" else {}

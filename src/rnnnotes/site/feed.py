@@ -111,7 +111,8 @@ def listing(changes: Iterable[Change], up: str) -> str:
             path, hash_, anchor = change.page.partition("#")
             link = f"[{escape_markdown(change.title)}]({up}{path}.md{hash_}{anchor})"
             kind = change.kind.capitalize()
-            out.append(f"- *{kind}:* {link}. {escape_markdown(change.says)}")
+            stop = "" if change.title.endswith(("?", "!")) else "."
+            out.append(f"- *{kind}:* {link}{stop} {escape_markdown(change.says)}")
             out.append(f"  {{ #{change.anchor} }}")
         out.append("")
     return "\n".join(out)
