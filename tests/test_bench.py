@@ -97,9 +97,21 @@ def test_an_edit_is_an_edit_of_that_page_alone(bed, pages):
 
 
 def test_a_tool_that_does_not_run_is_told_and_not_dropped(tmp_path, pages):
-    tool = peers.Tool("none", translate.notebook, "{}.md", "{}.html", {}, ("false",), (), "x")
+    tool = peers.Tool("none", translate.notebook, "{}.md", "{}.html", {}, ("false",), "x")
     with pytest.raises(peers.Void, match="none: it ended without a word"):
         peers.Bed(tool, tmp_path).build()
+
+
+def test_a_cold_build_finds_nothing_that_a_tool_kept(tmp_path):
+    tool = peers.Tool("none", translate.notebook, "{}.md", "{}.html", {"a/b": "c"}, (), "x")
+    (tmp_path / "before").write_text("laid by the project")
+    bed = peers.Bed(tool, tmp_path)
+    for kept in ("src/.kept/one", "a/more", ".kept/deep/two"):
+        (tmp_path / kept).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / kept).write_text("kept")
+    bed.forget()
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert left == {"a", "a/b", "before", "src", f"src/{peers.MODULE.name}"}
 
 
 def test_no_two_light_pages_share_their_code_or_their_text(pages):
