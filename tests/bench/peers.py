@@ -45,10 +45,15 @@ SPHINX = """\
 project = "Corpus"
 extensions = ["{extension}"]
 """
+# Its cache is made before the pages are read: two processes that make it at once fail now and then
+# ("table settings already exists").
 MYST = """\
+from pathlib import Path
+from jupyter_cache import get_cache
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
-nb_execution_cache_path = ".kept"
+nb_execution_cache_path = str(Path(__file__).resolve().parents[1] / ".kept")
+get_cache(nb_execution_cache_path).db
 """
 GALLERY = """\
 sphinx_gallery_conf = {
