@@ -28,6 +28,7 @@ KINDS = {
 def site(root: Path, count: int) -> Project:
     """A project of ``count`` pages."""
     project = Project.create(root)
+    project.patience = 3600  # two hundred pages take minutes
     project.configure(social_cards=True)
     project.write("docs/reference/glossary.md", "# Glossary\n\n<!-- rnnnotes: glossary -->\n")
     terms = yaml.safe_load((REPOSITORY / "docs/glossary.yml").read_text("utf-8"))

@@ -7,6 +7,7 @@ only told. The exit code is not 0 when one of them is above its limit. What was 
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,8 @@ import site_builds
 from measure import Row, machine, print_table
 from whole_project import WholeProject
 
+from rnnnotes.site.links import address
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -31,6 +34,8 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS, action="append", help="measure a part alone")
     options = parser.parse_args()
     print(machine(), flush=True)
+    # The preview is ended as by Ctrl-C, which a shell ignores in what it starts in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     broken: list[str] = []
     load = os.getloadavg()[0]  # of others: later it would be that of the parts before
     with tempfile.TemporaryDirectory(prefix="rnnnotes-bench-") as folder:
@@ -67,8 +72,8 @@ class Bench:
 
     def weight(self) -> list[Row]:
         self.project.build_kept()
-        pages = ["", *(f"{page.name}/" for page in self.project.pages)]
-        return page_weight.rows(self.project.site, pages)
+        pages = [page.name for page in self.project.pages]
+        return page_weight.rows(self.project.site, [address(name) for name in {"index", *pages}])
 
     def preview(self) -> list[Row]:
         self.project.build_kept()

@@ -2,12 +2,14 @@
 
 ``python warm_pages.py JOBS PAGES.json``: loads torch, says ``ready``, waits for a line, runs the
 pages (``{"folder", "path", "blocks"}``), JOBS at a time, each in a process forked from this one,
-and says ``done``. Nothing is drawn, kept or watched. Beside each page's path it writes which
-modules of rnnnotes were loaded in the end.
+and says ``done``. Nothing is drawn or kept. Beside each page's path it writes which modules of
+rnnnotes were loaded in the end, and which had their source read: the list of names in the reference
+is made from that.
 """
 
 import contextlib
 import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -19,14 +21,24 @@ def run_page(page: dict) -> None:
     """Runs one page in this process and ends it."""
     import matplotlib.pyplot as plt
 
+    opened: set[str] = set()
+    sys.addaudithook(lambda event, args: opened.add(str(args[0])) if event == "open" else None)
     os.chdir(page["folder"])
     namespace = {"__name__": "__main__"}
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         for number, block in enumerate(page["blocks"]):
             exec(compile(block, f"{page['path']} block {number}", "exec"), namespace)
             plt.close("all")
-    loaded = [name for name in sys.modules if name.partition(".")[0] == "rnnnotes"]
-    Path(page["loaded"]).write_text(json.dumps(sorted(loaded)))
+    loaded = {name for name in sys.modules if name.partition(".")[0] == "rnnnotes"}
+    Path(page["loaded"]).write_text(json.dumps(sorted(loaded | sources(opened))))
+
+
+def sources(files: set[str]) -> set[str]:
+    """The modules of rnnnotes among these files."""
+    root = Path(importlib.util.find_spec("rnnnotes").origin).parents[1]
+    inside = [Path(file).relative_to(root) for file in files if file.startswith(f"{root}/")]
+    names = (".".join(file.with_suffix("").parts) for file in inside if file.suffix == ".py")
+    return {name.removesuffix(".__init__") for name in names}
 
 
 def fork(page: dict) -> int:
