@@ -146,6 +146,20 @@ def test_a_part_measured_again_leaves_the_other_parts(tmp_path):
     ]
 
 
+def test_what_the_page_on_speed_reads_is_a_record_of_every_part():
+    import run
+
+    parts = record.read()
+    assert list(parts) == sorted(run.PARTS)
+    told = {row["subject"][0] for row in parts["peers"]["rows"] if len(row["subject"]) > 1}
+    void = {row["quantity"].split(" on ")[0] for row in parts["peers"]["rows"] if row["note"]}
+    assert {tool.name for tool in peers.PEERS} <= told | void
+    pins = (REPOSITORY / "tests/bench/peers.txt").read_text("utf-8").split()
+    for name, version in parts["peers"]["versions"].items():
+        if name.endswith("(of the others)"):
+            assert f"{name.partition(' ')[0]}=={version}" in pins
+
+
 def test_the_settings_of_the_other_tools_are_readable():
     for tool in peers.PEERS:
         for path, text in tool.fixed.items():

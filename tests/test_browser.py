@@ -1,10 +1,16 @@
 """The built site in a real Chromium: what only a browser can show."""
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
 from browsing import Visit, serving
+
+sys.path.insert(0, str(Path(__file__).parent / "bench"))
+
+from page_weight import sent
 
 pytestmark = pytest.mark.browser
 WIDTHS = (1300, 360)
@@ -122,6 +128,38 @@ def test_search_finds(chromium, address, words):
         box.click()
         box.press_sequentially(words)
         visit.tab.locator(".md-search-result__item").first.wait_for(timeout=30_000)
+
+
+ASKED = "performance.getEntriesByType('resource').map(entry => entry.name)"
+
+
+def test_a_first_view_of_the_heaviest_page_is_light(chromium, address, site, pages):
+    heaviest = max(pages, key=lambda page: (site / page / "index.html").stat().st_size)
+    with Visit(chromium, address, heaviest) as visit:
+        visit.tab.wait_for_load_state("networkidle")
+        asked = {address + heaviest, *visit.tab.evaluate(ASKED)}
+        assert not any("search_index" in url for url in asked)
+    wire = sum(sent(site, url.removeprefix(address)) for url in asked if url.startswith(address))
+    assert 100_000 < wire <= 300_000
+
+
+@pytest.mark.parametrize("turn", ["/", "click"])
+def test_the_index_is_asked_for_when_somebody_turns_to_the_search(chromium, address, turn):
+    with Visit(chromium, address, "gradients/vanishing/") as visit:
+        visit.tab.wait_for_load_state("networkidle")
+        with visit.tab.expect_request("**/search_index.json"):
+            if turn == "click":
+                visit.tab.locator("input.md-search__input").click()
+            else:
+                visit.tab.keyboard.press(turn)
+        assert not visit.complaints
+
+
+@pytest.mark.parametrize("question", ["?q=clipnorm", "?h=clipping"])
+def test_a_question_in_the_address_asks_for_the_index_at_once(chromium, address, question):
+    with Visit(chromium, address, f"remedies/clipping/{question}") as visit:
+        seen = ".md-search-result__item" if "q=" in question else "mark[data-md-highlight]"
+        visit.tab.locator(seen).first.wait_for(timeout=30_000)
 
 
 def test_downloads_are_there(chromium, address, site):

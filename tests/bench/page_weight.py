@@ -25,7 +25,7 @@ def rows(site: Path, pages: list[str]) -> list[Row]:
         if asked is None:
             asked, how = _by_reading(site, base, pages), "read from the HTML: no Chromium here"
     wire = max(
-        sum(_sent(site, urlsplit(url).path) for url in urls if url.startswith(base))
+        sum(sent(site, urlsplit(url).path) for url in urls if url.startswith(base))
         for urls in asked.values()
     )
     foreign = {url for urls in asked.values() for url in urls if not url.startswith(base)}
@@ -38,7 +38,7 @@ def rows(site: Path, pages: list[str]) -> list[Row]:
     ]
 
 
-def _sent(site: Path, path: str) -> int:
+def sent(site: Path, path: str) -> int:
     """Bytes of a file on the wire."""
     file = site / path.lstrip("/")
     if file.is_dir():
