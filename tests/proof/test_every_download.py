@@ -31,13 +31,15 @@ LONGEST = 3600  # seconds for a cell or a script: a busy machine is no fault of 
 
 
 @pytest.fixture(scope="module")
-def ran(site, tmp_path_factory):
-    """Every notebook and every script, run as many at a time as there are processors: by its file's
-    name, what came of it or what was raised."""
+def ran(request, site, tmp_path_factory):
+    """Every notebook and every script that a chosen trial asks for, run as many at a time as there
+    are processors: by its file's name, what came of it or what was raised."""
+    trials = [item for item in request.session.items if "ran" in item.fixturenames]
+    names = sorted({trial.callspec.params["name"] for trial in trials})
     folder = tmp_path_factory.mktemp("home")
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        books = {f"{n}.ipynb": pool.submit(notebook, site, n, folder) for n in NAMES}
-        scripts = {f"{n}.py": pool.submit(script, site, n, folder) for n in NAMES}
+        books = {f"{n}.ipynb": pool.submit(notebook, site, n, folder) for n in names}
+        scripts = {f"{n}.py": pool.submit(script, site, n, folder) for n in names}
         found = books | scripts
         return {name: task.exception() or task.result() for name, task in found.items()}
 
