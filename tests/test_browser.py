@@ -143,15 +143,18 @@ def test_a_first_view_of_the_heaviest_page_is_light(chromium, address, site, pag
     assert 100_000 < wire <= 300_000
 
 
-@pytest.mark.parametrize("turn", ["/", "click"])
-def test_the_index_is_asked_for_when_somebody_turns_to_the_search(chromium, address, turn):
-    with Visit(chromium, address, "gradients/vanishing/") as visit:
+@pytest.mark.parametrize(
+    ("width", "turn"),
+    [(1300, "/"), (1300, ".md-search__input"), (360, "[for=__search]:visible")],
+)
+def test_the_index_is_asked_for_when_somebody_turns_to_the_search(chromium, address, width, turn):
+    with Visit(chromium, address, "gradients/vanishing/", width) as visit:
         visit.tab.wait_for_load_state("networkidle")
         with visit.tab.expect_request("**/search_index.json"):
-            if turn == "click":
-                visit.tab.locator("input.md-search__input").click()
-            else:
+            if turn == "/":
                 visit.tab.keyboard.press(turn)
+            else:
+                visit.tab.locator(turn).first.click()
         assert not visit.complaints
 
 

@@ -18,27 +18,14 @@
   function start() {
     name(".md-search", "Search");
     name("nav.md-tags", "Tags");
-    watch();
+    const watch = new ResizeObserver((seen) => seen.forEach(({ target }) => reach(target)));
+    const boxes = document.querySelectorAll(".md-typeset__scrollwrap, .rn-html, .rn-display");
+    boxes.forEach((box) => watch.observe(box));
   }
 
-  const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => reach(target)));
-  const watched = new WeakSet();
-
-  function watch() {
-    document.querySelectorAll(".md-typeset__scrollwrap, .rn-html, .rn-display").forEach((box) => {
-      if (watched.has(box)) return;
-      watched.add(box);
-      sizes.observe(box);
-    });
-  }
-
-  // The theme adds the buttons of a block of code when it comes into sight, and the boxes of tables
-  // when it gets to them.
-  const additions = new MutationObserver(() => {
-    name("nav.md-code__nav", "Code block");
-    watch();
-  });
-  additions.observe(document.body, { childList: true, subtree: true });
+  // The theme adds the buttons of a block of code when it comes into sight.
+  const buttons = new MutationObserver(() => name("nav.md-code__nav", "Code block"));
+  buttons.observe(document.body, { childList: true, subtree: true });
 
   // Material tells of each page that it shows.
   if (window.document$) window.document$.subscribe(start);
