@@ -1,11 +1,13 @@
 """Two clean builds of the whole project, in two folders: the same files, but for measured time.
 
 A page that measures time says `measures: time` in its front matter. Of such a page the HTML and the
-notebook may differ, its script may not; and what gathers from all pages may differ only in what it
-says of such pages: the list of statements, the same list as data, and the index of the search.
+notebook may differ, and of its script the comments, where its text stands with what was measured;
+and what gathers from all pages may differ only in what it says of such pages: the list of
+statements, the same list as data, and the index of the search.
 Everything else is the same to the byte, sitemap, its gzip, feed and cards included.
 """
 
+import ast
 import json
 import re
 import sys
@@ -68,8 +70,8 @@ def address(name: str) -> str:
 def test_only_what_measures_time_differs(builds, timed):
     one, two = (tree(project.site) for project in builds)
     assert one.keys() == two.keys()
-    may = {f"{address(name)}/index.html" for name in timed} | {f"{name}.ipynb" for name in timed}
-    may |= {LIST, DATA, SEARCH}
+    may = {f"{address(name)}/index.html" for name in timed} | {LIST, DATA, SEARCH}
+    may |= {f"{name}.{kind}" for name in timed for kind in ("ipynb", "py")}
     assert may <= one.keys()
     assert sorted(path for path in one if one[path] != two[path] and path not in may) == []
 
@@ -79,6 +81,8 @@ def test_pages_that_measure_time_have_the_same_code_and_the_same_headings(builds
         books = [json.loads((p.site / f"{name}.ipynb").read_text("utf-8")) for p in builds]
         code = [[c["source"] for c in b["cells"] if c["cell_type"] == "code"] for b in books]
         assert code[0] == code[1] and code[0], name
+        scripts = [ast.parse((p.site / f"{name}.py").read_text("utf-8")) for p in builds]
+        assert ast.dump(scripts[0]) == ast.dump(scripts[1]) and len(scripts[0].body) > 9, name
         pages = [soup(project.site / address(name) / "index.html") for project in builds]
         heads = [[h.get_text() for h in page.select("h1, h2, h3, figure[id]")] for page in pages]
         assert len(heads[0]) == len(heads[1]) > 3, name
