@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -276,22 +277,26 @@ def _faults(
 
 def citations(sources: Iterable[Source], pages: Mapping[str, PageSource]) -> dict[str, list[str]]:
     """Which pages link to a source, print its title in italics, or name it; not the list itself."""
-    citing = [page for page in pages.values() if not MARKER.search(page.text)]
-    links = {page.name: {link_id(url) for url in _URL.findall(page.text)} for page in citing}
-    plain = {page.name: " ".join(page.text.split()).casefold() for page in citing}
-    titles = {name: set(_ITALIC.findall(text)) for name, text in plain.items()}
-
-    def cites(name: str, source: Source) -> bool:
-        named = source["named"].casefold()
-        return bool(
-            source.links & links[name]
-            or source["title"].casefold() in titles[name]
-            or (named and named in plain[name])
-        )
-
-    return {
-        source.key: [page.name for page in citing if cites(page.name, source)] for source in sources
+    citing = {
+        page.name: _mentions(page.text) for page in pages.values() if not MARKER.search(page.text)
     }
+
+    def citers(source: Source) -> list[str]:
+        links, title, named = source.links, source["title"].casefold(), source["named"].casefold()
+        return [
+            name
+            for name, (linked, italic, plain) in citing.items()
+            if links & linked or title in italic or (named and named in plain)
+        ]
+
+    return {source.key: citers(source) for source in sources}
+
+
+@lru_cache(maxsize=256)  # a preview asks it of all pages after every save
+def _mentions(text: str) -> tuple[set[str], set[str], str]:
+    """The links of a page, what it prints in italics, and its text in plain small letters."""
+    plain = " ".join(text.split()).casefold()
+    return {link_id(url) for url in _URL.findall(text)}, set(_ITALIC.findall(plain)), plain
 
 
 # ---- writing -----------------------------------------------------------------------------------

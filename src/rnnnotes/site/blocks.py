@@ -15,7 +15,7 @@ nothing and draws nothing. The grammar:
 import ast
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,7 @@ def read_page(file: Path, docs: Path, root: Path) -> PageSource:
     return parse_page(text, path, name)
 
 
+@lru_cache(maxsize=256)  # a preview reads all pages after every save
 def parse_page(text: str, path: str, name: str) -> PageSource:
     """Reads the text of a page."""
     meta, body_line = _front_matter(text, path)
@@ -313,6 +314,8 @@ def _options(source: str, line: int, path: str) -> dict[str, Any]:
         if not text.startswith("#|"):
             break
         head.append(text[2:].removeprefix(" "))
+    if not head:
+        return {}
     try:
         options = yaml.safe_load("\n".join(head)) or {}
     except yaml.YAMLError as error:

@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ class Term:
         return [name for name in (self.zh, *self.also) if _CHINESE.search(name)]
 
 
+@cache
 def slug(name: str) -> str:
     """``GRU's 1 - z`` as ``gru-s-1-z``; Chinese stays."""
     return "-".join(re.findall(r"\w+", name.lower()))
@@ -217,13 +219,20 @@ class Explainer:
 
     def __init__(self, terms: Iterable[Term], page: str, most: int = MOST) -> None:
         self.up = "../" * page.count("/")
-        here = [term for term in terms if term.link and page not in (HOME, term.home)]
-        self.waiting = {slug(name): term for term in here for name in term.english}
+        self.here = [term for term in terms if term.link and page not in (HOME, term.home)]
         self.left = most
+
+    # Most are made for a page of which only numbers are asked, and explain nothing.
+    @cached_property
+    def waiting(self) -> dict[str, Term]:
+        return {slug(name): term for term in self.here for name in term.english}
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
         # The longest first: "vanishing gradient" before "gradient". A space may be a line's end.
-        names = sorted((name for term in here for name in term.english), key=len, reverse=True)
+        names = sorted((name for term in self.here for name in term.english), key=len, reverse=True)
         words = "|".join(_pattern(name) for name in names)
-        self.pattern = re.compile(
+        return re.compile(
             rf"{_ELSEWHERE.pattern}|(?<![\w-])(?P<term>(?:{words})s?)(?![\w-])",
             re.DOTALL | re.MULTILINE,
         )
@@ -249,6 +258,7 @@ class Explainer:
         return f'[{match[0]}]({self.up}{HOME}.md#{term.slug} "{term.says}"){{ .rn-term }}'
 
 
+@cache
 def _pattern(name: str) -> str:
     first, rest = name[0], re.escape(name[1:])
     if first.isalpha():

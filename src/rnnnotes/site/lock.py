@@ -50,9 +50,11 @@ class Lock:
         except OSError as error:
             self.release()
             raise LoomError(f"the cache folder {self.cache} cannot be written: {error}") from None
-        for folder in (self.cache / "pages", self.cache / "made", self.report.parent):
-            for left in folder.rglob(f"{HALF_WRITTEN}*") if folder.is_dir() else ():
-                left.unlink(missing_ok=True)
+        # Beside the report anything may stand, as large as it likes: what is below is not ours.
+        left = [self.cache / "pages", self.cache / "made"]
+        left = [file for folder in left for file in folder.rglob(f"{HALF_WRITTEN}*")]
+        for file in (*left, *self.report.parent.glob(f"{HALF_WRITTEN}*")):
+            file.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Lets the next build in."""

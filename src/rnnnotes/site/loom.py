@@ -21,10 +21,18 @@ from rnnnotes.site.byte_code import go_by_content
 from rnnnotes.site.cache import Cache, write_whole
 from rnnnotes.site.errors import LoomError, PageError, raise_all
 from rnnnotes.site.links import address
-from rnnnotes.site.weave import Weaver, Woven, recorded
+from rnnnotes.site.weave import MARKER, Weaver, Woven, recorded
 
 # The versions that the colophon names.
 NAMED = ("torch", "numpy", "matplotlib", "keras", "mkdocs", "mkdocs-material", "mkdocs-jupyter")
+
+
+Again = Callable[[tuple[str, str], tuple[Any, ...], Callable[[], Any]], Any]
+
+
+def anew(name: tuple[str, str], made_of: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    """Makes it: a build that is alone has nothing from a build before."""
+    return make()
 
 
 @dataclass(frozen=True)
@@ -48,10 +56,11 @@ class Loom:
     Args:
         settings: see ``Settings``.
         log: gets one line for each page, and notices.
+        again: gives what was made under a name in the build before, if it is made of the same.
     """
 
-    def __init__(self, settings: Settings, log: Callable[[str], None]) -> None:
-        self.settings, self.log = settings, log
+    def __init__(self, settings: Settings, log: Callable[[str], None], again: Again = anew) -> None:
+        self.settings, self.log, self.again = settings, log, again
         self.cache = Cache(settings.cache, settings.root)
         self.pages: dict[str, PageSource] = {}
         self.runs: dict[str, Mapping[str, Any]] = {}
@@ -178,6 +187,15 @@ class Loom:
         paths = {name: page.path for name, page in self.pages.items()}
         self.records = statements.check(self.statements, found, paths)
 
+    @cached_property
+    def _versions(self) -> dict[str, str]:
+        """The interpreter and the packages that the outputs depend on most."""
+        found = {"python": platform.python_version()}
+        for name in NAMED:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                found[name] = importlib.metadata.version(name)
+        return found
+
     # ---- weaving ---------------------------------------------------------------------------
 
     @cached_property
@@ -188,7 +206,7 @@ class Loom:
         # The pages that gather from others come last.
         for name, page in sorted(self.pages.items(), key=lambda item: not item[1].is_notebook):
             try:
-                out[name] = self._weaver(page).weave()
+                out[name] = self._of_page("woven", page, self._weaver(page).weave)
                 if name in self.runs:
                     self._figures[name] = out[name].figures
             except LoomError as error:
@@ -196,12 +214,39 @@ class Loom:
         self._finish(errors)
         return out
 
+    def _of_page(self, what: str, page: PageSource, make: Callable[[], Any]) -> Any:
+        """What ``make`` gives, unless it gave it before for the same page in the same site."""
+        if any(marker[1] in self._gathered for marker in MARKER.finditer(page.text)):
+            return make()
+        shown = [part.include[0] for part in page.parts if getattr(part, "include", None)]
+        files = [self.settings.root / name for name in shown]
+        made_of = (
+            page,
+            self.runs.get(page.name),
+            self._around,
+            [file.read_text("utf-8") for file in files if file.is_file()],
+            downloads.project_files(page, self.settings.root),
+        )
+        return self.again((what, page.name), made_of, make)
+
+    @cached_property
+    def _around(self) -> object:
+        """One object for as long as all is the same that a page may show of the rest of the site.
+
+        Comparing it is comparing everything, once in a build.
+        """
+        titles = {name: page.meta.get("title") for name, page in self.pages.items()}
+        everything = (self.settings, self.statements, self.records, self.terms, titles)
+        return self.again(("around", ""), everything, object)
+
     @cached_property
     def _figures(self) -> dict[str, int]:
         return {}
 
-    def _weaver(self, page: PageSource) -> Weaver:
-        generated = {
+    @cached_property
+    def _gathered(self) -> dict[str, Callable[[PageSource], str]]:
+        """What is made from other pages, and from how this build went, by its marker."""
+        return {
             "statements": self._statement_table,
             "bibliography": self._bibliography,
             "colophon": self._colophon,
@@ -209,6 +254,9 @@ class Loom:
             "changes": lambda p: feed.listing(self.changes, "../" * p.name.count("/")),
             "verdict-counts": lambda _: statement_table.counts(self.statements, self.records),
         }
+
+    def _weaver(self, page: PageSource) -> Weaver:
+        generated = dict(self._gathered)
         for name, record in self.records.items():
             generated[f"verdict-{name}"] = partial(statement_table.verdict_link, record)
         return Weaver(
@@ -270,19 +318,22 @@ class Loom:
         """The notebook and the script of every executed page."""
         out = {}
         for page in self.notebooks:
-            weaver = self._weaver(page)
-            book = downloads.notebook(
-                page,
-                self.runs[page.name],
-                weaver.plain,
-                weaver.plain_fence,
-                self.settings.site_url,
-                downloads.project_files(page, self.settings.root),
-            )
-            text = downloads.to_json(book)
-            out[f"{page.name}.ipynb"] = text
-            out[f"{page.name}.py"] = self.memo(text, lambda book=book: downloads.script(book))
+            made = self._of_page("downloads", page, partial(self._download, page))
+            out[f"{page.name}.ipynb"], out[f"{page.name}.py"] = made
         return out
+
+    def _download(self, page: PageSource) -> tuple[str, str]:
+        weaver = self._weaver(page)
+        book = downloads.notebook(
+            page,
+            self.runs[page.name],
+            weaver.plain,
+            weaver.plain_fence,
+            self.settings.site_url,
+            downloads.project_files(page, self.settings.root),
+        )
+        text = downloads.to_json(book)
+        return text, self.memo(text, lambda: downloads.script(book))
 
     def _card(self, page: PageSource) -> bytes:
         """The picture of a page for links from elsewhere; drawn again only for other words."""
@@ -331,7 +382,7 @@ class Loom:
                 f"| {row['verdicts']} |"
             )
         lines += ["", "| made with | version |", "| --- | --- |"]
-        lines += [f"| {name} | {version} |" for name, version in versions().items()]
+        lines += [f"| {name} | {version} |" for name, version in self._versions.items()]
         return "\n".join(lines)
 
     def _glossary(self, page: PageSource) -> str:
@@ -356,7 +407,7 @@ class Loom:
 
     def write_report(self) -> None:
         """Writes what this build did: ``{"pages": […], "versions": {…}}``."""
-        report = {"pages": self._rows(), "versions": versions(), "written": time.time()}
+        report = {"pages": self._rows(), "versions": self._versions, "written": time.time()}
         write_whole(self.settings.report, json.dumps(report, indent=1) + "\n")
 
 
@@ -365,17 +416,6 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def versions() -> dict[str, str]:
-    """The interpreter and the packages that the outputs depend on most."""
-    found = {"python": platform.python_version()}
-    for name in NAMED:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _place(file: Path) -> tuple[tuple[int, bool, str], ...]:

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -32,7 +33,8 @@ from rnnnotes.site.errors import LoomError
 from rnnnotes.site.folders import clear_staged, replace_folder
 from rnnnotes.site.links import LinkLines
 from rnnnotes.site.lock import Lock
-from rnnnotes.site.loom import Loom, Settings
+from rnnnotes.site.loom import Loom, Settings, anew
+from rnnnotes.site.preview import Preview
 
 log = logging.getLogger("mkdocs.plugins.rnnnotes")
 link_log = logging.getLogger("mkdocs.structure.pages")
@@ -106,11 +108,13 @@ class LoomPlugin(BasePlugin[LoomConfig]):
         self.staged: Path | None = None
         self.final: Path | None = None
         self.complete = False
+        self.preview: Preview | None = None
 
     # ---- one build at a time, published whole or not at all ---------------------------------
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
         self.command = command
+        self.preview = Preview() if command == "serve" else None
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         root = Path(config.config_file_path).parent
@@ -128,7 +132,8 @@ class LoomPlugin(BasePlugin[LoomConfig]):
         )
         if self.lock is None:
             self.lock = Lock(self.settings.cache, self.settings.report)
-        self.loom = Loom(self.settings, log.info)
+        again = anew if self.preview is None else self.preview.again
+        self.loom = Loom(self.settings, log.info, again)
         try:
             self.lock.take()
             # Here, and not later: what mkdocs-jupyter answers is kept there too.
@@ -209,13 +214,30 @@ class LoomPlugin(BasePlugin[LoomConfig]):
         assert woven.keys() == pages.keys()
         for path, content in made.items():
             files.append(File.generated(config, path, content=content))
+        if self.preview is not None:
+            self.preview.begin((file.src_uri for file in files), self._around_pages(config))
         return files
+
+    def _around_pages(self, config: MkDocsConfig) -> list[Path]:
+        """The files beside its own text that may change how a page comes out."""
+        layout = config.theme.custom_dir
+        found = [Path(config.config_file_path), *(self.settings.root / "src").rglob("*.py")]
+        return [*found, *(Path(layout).rglob("*.html") if layout else ())]
 
     @event_priority(LAST)
     def on_pre_page(self, page: Page, *, config: MkDocsConfig, files: Files) -> Page:
         # mkdocs-jupyter has put its own drawing on this one page.
         page.__dict__.pop("render", None)
+        if self.preview is not None:
+            page.render = partial(self.preview.draw, page)
         return page
+
+    def on_env(self, env: Any, *, config: MkDocsConfig, files: Files) -> Any:
+        if self.preview is not None:
+            self.preview.layouts(env)
+            if (search := config.plugins.get("material/search")) is not None:
+                self.preview.read_less(search.search_index)
+        return env
 
     @event_priority(100)
     def on_page_markdown(
@@ -225,7 +247,7 @@ class LoomPlugin(BasePlugin[LoomConfig]):
         return markdown if woven is None else woven.markdown
 
     def on_page_content(self, html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-        return _PLAIN.sub(r"\1", html)
+        return _with_less_spans(html)
 
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
         parts = _VERBATIM.split(output)
@@ -234,10 +256,16 @@ class LoomPlugin(BasePlugin[LoomConfig]):
 
     @event_priority(LAST)
     def on_serve(self, server: Any, *, config: MkDocsConfig, builder: Any) -> Any:
+        server.build_delay = 0.02  # MkDocs polls, and sees together what was saved together
         for folder in ("src", "snippets"):
             if (self.settings.root / folder).is_dir():
                 server.watch(str(self.settings.root / folder))
         return server
+
+
+@lru_cache(maxsize=256)  # a preview draws all pages after every save
+def _with_less_spans(html: str) -> str:
+    return _PLAIN.sub(r"\1", html)
 
 
 def _ask_once(plugin: Any, memo: Callable[[str, Callable[[], str]], str]) -> None:

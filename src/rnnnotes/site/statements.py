@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from rnnnotes.site.errors import LoomError, PageError, raise_all
+from rnnnotes.site.rows import Loader
 
 NOTES = {
     "A": "gradients and remedies",
@@ -50,7 +51,7 @@ def read_statements(file: Path) -> dict[str, Statement]:
     if not file.is_file():
         return {}
     try:
-        rows = [Statement(**row) for row in yaml.safe_load(file.read_text("utf-8"))]
+        rows = [Statement(**row) for row in yaml.load(file.read_text("utf-8"), Loader)]
     except (yaml.YAMLError, TypeError) as error:
         raise LoomError(f"{file}: expected rows of id, kind, page, says, settle: {error}") from None
     for row in rows:

@@ -24,6 +24,8 @@ FORMULA = re.compile(
     r"(?P<dollar>\\\$)|(?<![\\$])\$\$(?P<display>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^\s$](?:[^$\n]*?[^\s\\$])?)\$(?![\d$])",
     re.DOTALL,
 )
+# Stands for what another part of the loom makes.
+MARKER = re.compile(r"<!--\s*rnnnotes:\s*([\w-]+)\s*-->")
 _TITLE = re.compile(r"^# .+$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
@@ -116,7 +118,7 @@ class Weaver:
 
     def _span_or_comment(self, match: re.Match[str], line: int) -> str:
         if match["body"] is None:
-            marker = re.fullmatch(r"<!--\s*rnnnotes:\s*([\w-]+)\s*-->", match[0])
+            marker = MARKER.fullmatch(match[0])
             if not marker:
                 return match[0]
             if marker[1] not in self.generated:
