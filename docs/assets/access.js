@@ -19,8 +19,9 @@
     name(".md-search", "Search");
     name("nav.md-tags", "Tags");
     const watch = new ResizeObserver((seen) => seen.forEach(({ target }) => reach(target)));
-    const boxes = document.querySelectorAll(".md-typeset__scrollwrap, .rn-html, .rn-display");
-    boxes.forEach((box) => watch.observe(box));
+    // Code in boxes, too: an older theme leaves some out.
+    const scrolling = ".md-typeset__scrollwrap, .rn-html, .rn-display, pre > code";
+    document.querySelectorAll(scrolling).forEach((box) => watch.observe(box));
   }
 
   // The theme adds the buttons of a block of code when it comes into sight.
